@@ -1,0 +1,1 @@
+"""Training's sub-commands; thin: options in, one call, a result out."""

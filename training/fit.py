@@ -1,0 +1,353 @@
+"""The training loop: a run's settings in, a trained network in the run's folder out.
+
+Reads top to bottom: `fit` launches one process a device, `_Fitting` holds what changes from step to step,
+`_Fitting.run` is the loop. Every picture drawn is a function of seed and step, so a run that was killed goes on from
+its last checkpoint with the draws it would have had. It knows nothing of manifests or bundles.
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import lightning_fabric as lf
+import numpy as np
+import numpy.typing as npt
+import torch
+from lightning_fabric.strategies.ddp import DDPStrategy
+from rich.progress import Progress, TaskID
+from safetensors.torch import load_file, save_file
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+from typing_extensions import override
+
+from training.data import Draws, PictureCache, balanced_order, batches_of, cached
+from training.model import Network, build
+from training.recipe import Recipe
+from training.run import Result, Run
+from vision.commands.output import bar
+from vision.files import atomic_path
+from vision.machine import this_machine
+
+CHECKPOINT_EVERY_S: Final = 120.0
+_REPORT_EVERY: Final = 10  # steps
+_CHECKPOINT: Final = "checkpoint.pt"
+_MODEL: Final = "model.safetensors"
+
+
+@dataclass(slots=True)
+class _Counters:
+    """Where the run stands; saved with each checkpoint."""
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    elapsed_s: float = 0.0
+    train_s: float = 0.0
+    images: int = 0
+    best_auroc: float = -1.0
+    best_loss: float = math.inf
+    best_step: int = 0
+    epochs_since_best: int = 0
+
+
+class _Trainee(nn.Module):
+    """What Fabric wraps: logits alone, the backbone left out of the backward pass while only heads learn."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    @override
+    def forward(self, image: Tensor, *, heads_only: bool) -> Tensor:
+        if not heads_only:
+            return self.network.logits(image)
+        with torch.no_grad():
+            embedding = self.network.features(image).mean((2, 3))
+        scored: Tensor = self.network.head(embedding)
+        return scored
+
+
+def precision_here() -> Any:
+    """bf16 where the processor or GPU computes in it, float32 elsewhere."""
+    fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else this_machine().has_bf16
+    return "bf16-mixed" if fast else "32-true"
+
+
+def fit(run: Run, out: Path, *, devices: int = 1) -> Run:
+    """Train, or go on training, in `out`; returns the run with its result, as `run.json` then holds it.
+
+    Raises:
+        SettingsError: the weights do not fit the recipe's backbone.
+        ImageError: a picture cannot be read.
+        KeyboardInterrupt: after a checkpoint was written; the same call goes on from there.
+    """
+    strategy = DDPStrategy(start_method="spawn", find_unused_parameters=True) if devices > 1 else "auto"
+    fabric = lf.Fabric(accelerator="auto", devices=devices, strategy=strategy, precision=precision_here())
+    finished: Run = fabric.launch(_fit, run, out)  # type: ignore[arg-type]  # it passes further arguments on
+    return finished
+
+
+def _fit(fabric: lf.Fabric, run: Run, out: Path) -> Run:
+    fitting = _Fitting(fabric, run, out)
+    fitting.restore()
+    try:
+        result = fitting.run()
+    except KeyboardInterrupt:
+        fitting.checkpoint()
+        raise
+    finished = run.model_copy(update={"result": result})
+    if fabric.is_global_zero:
+        finished.write(out)
+        (out / _CHECKPOINT).unlink(missing_ok=True)
+        for file in (out / "cache").glob("*.npy"):
+            file.unlink()
+        (out / "cache").rmdir()
+    return finished
+
+
+def learning_rate_factor(progress: float, warmup: float) -> float:
+    """Linear warm-up, then half a cosine to zero (Loshchilov & Hutter 2016, arXiv:1608.03983); 0..1."""
+    if progress < warmup:
+        return progress / warmup
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
+
+
+class _Fitting:
+    def __init__(self, fabric: lf.Fabric, run: Run, out: Path) -> None:
+        fabric.seed_everything(run.seed, verbose=False)
+        self.fabric, self.settings, self.out, self.recipe = fabric, run, out, run.recipe
+        self.items, self.tune_items = run.role("train"), run.role("tune")
+        index = {label: position for position, label in enumerate(run.labels)}
+        self.labels = np.array([index[item.label] for item in self.items], np.int64)
+        self.tune_labels = np.array([index[item.label] for item in self.tune_items], np.int64)
+        self.network = build(self.recipe.backbone, len(run.labels), run.weights)
+        self.network.to(memory_format=torch.channels_last)
+        self.ema = AveragedModel(
+            self.network,
+            multi_avg_fn=get_ema_multi_avg_fn(self.recipe.ema_decay),  # type: ignore[no-untyped-call]
+            use_buffers=True,
+        ).to(fabric.device)
+        optimizer = torch.optim.AdamW(_parameter_groups(self.network, self.recipe))
+        self.trainee, self.optimizer = fabric.setup(_Trainee(self.network), optimizer)
+        self.counters = _Counters()
+        self.saved_at = time.monotonic()
+        self.caches: dict[int, PictureCache] = {}
+        self.steps_an_epoch = len(
+            batches_of(np.arange(len(self.items)), self.recipe.batch_size, epoch=0, seed=0)
+        )
+
+    # --- the loop
+
+    def run(self) -> Result:
+        with bar(counted=False) as progress_bar:
+            task = progress_bar.add_task("training", total=1.0, note="")
+            for size_px, batch, labels in self.draws(progress_bar):
+                started = time.monotonic()
+                loss = self.step(batch, labels)
+                self.count(time.monotonic() - started, len(batch) * self.fabric.world_size)
+                self.report(loss, size_px, progress_bar, task)
+                if self.counters.batch == self.steps_an_epoch or self.progress() >= 1:
+                    self.end_epoch(progress_bar)
+                elif time.monotonic() - self.saved_at > CHECKPOINT_EVERY_S:
+                    self.checkpoint()
+        return self.finish()
+
+    def draws(self, progress_bar: Progress) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Batches to the end of the run; a change of size or epoch starts a new loader."""
+        while self.progress() < 1 and not self.out_of_patience():
+            epoch, size_px = self.counters.epoch, self.recipe.size_px(self.progress())
+            order = balanced_order(self.labels, epoch=epoch, seed=self.settings.seed)
+            batches = batches_of(order, self.recipe.batch_size, epoch=epoch, seed=self.settings.seed)
+            rank, world = self.fabric.global_rank, self.fabric.world_size
+            loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(
+                Draws(self.cache(size_px, progress_bar), self.labels, self.recipe.augment),  # type: ignore[arg-type]
+                batch_sampler=[batch[rank::world] for batch in batches[self.counters.batch :]],
+                num_workers=0 if self.fabric.device.type == "cpu" else 4,
+            )
+            for batch, labels in loader:
+                yield size_px, batch, labels
+                moved_on = self.counters.epoch != epoch or self.recipe.size_px(self.progress()) != size_px
+                if moved_on or self.progress() >= 1:
+                    break
+
+    def step(self, batch: Tensor, labels: Tensor) -> float:
+        progress, recipe = self.progress(), self.recipe
+        heads_only = progress < recipe.heads_only
+        self.trainee.train(not heads_only)
+        factor = learning_rate_factor(progress, recipe.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak_lr"] * factor
+        batch, labels = self.fabric.to_device(batch), self.fabric.to_device(labels)
+        logits = self.trainee(batch, heads_only=heads_only)
+        loss = nn.functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+        self.fabric.backward(loss)
+        self.fabric.clip_gradients(self.trainee, self.optimizer, max_norm=1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.ema.update_parameters(self.network)
+        return float(loss.detach())
+
+    def progress(self) -> float:
+        """How much of the run is over, 0..1: by steps, or by time where that is further."""
+        total = self.recipe.epochs * self.steps_an_epoch
+        by_steps = self.counters.step / total
+        minutes = self.settings.minutes
+        return min(1.0, max(by_steps, self.counters.elapsed_s / (60 * minutes)) if minutes else by_steps)
+
+    def out_of_patience(self) -> bool:
+        return self.counters.epochs_since_best >= self.recipe.patience
+
+    # --- keeping count
+
+    def count(self, seconds: float, images: int) -> None:
+        """Advance by one step; the first process's clock is everybody's, so that all agree on the schedule."""
+        if self.fabric.world_size > 1:
+            seconds = self.fabric.broadcast(seconds)
+        counters = self.counters
+        counters.step, counters.batch = counters.step + 1, counters.batch + 1
+        counters.images += images
+        counters.elapsed_s += seconds
+        counters.train_s += seconds
+
+    def report(self, loss: float, size_px: int, progress_bar: Progress, task: TaskID) -> None:
+        rate = self.counters.images / max(self.counters.train_s, 1e-9)
+        note = f"{size_px} px  loss {loss:.3f}  {rate:.1f} images/s  tune AUROC {max(self.counters.best_auroc, 0):.3f}"
+        progress_bar.update(task, completed=self.progress(), note=note)
+        if self.counters.step % _REPORT_EVERY == 0:
+            self.log(loss=round(loss, 4), size_px=size_px, images_per_s=round(rate, 1))
+
+    def log(self, **values: object) -> None:
+        if not self.fabric.is_global_zero:
+            return
+        head = {
+            "step": self.counters.step,
+            "epoch": self.counters.epoch,
+            "progress": round(self.progress(), 4),
+        }
+        with (self.out / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps({**head, "elapsed_s": round(self.counters.elapsed_s, 1), **values}) + "\n")
+
+    def cache(self, size_px: int, progress_bar: Progress) -> PictureCache:
+        return self._prepared(self.items, size_px, progress_bar)
+
+    def _prepared(self, items: tuple[Any, ...], size_px: int, progress_bar: Progress) -> PictureCache:
+        spec = self.recipe.preprocess.resized((size_px, size_px))
+        task = progress_bar.add_task(f"decoding at {size_px} px", total=len(items), note="")
+        with self.fabric.rank_zero_first():
+            prepared = cached(
+                items, spec, self.out / "cache", advance=lambda n: progress_bar.advance(task, n)
+            )
+        progress_bar.remove_task(task)
+        return prepared
+
+    # --- tuning data, checkpoints, the end
+
+    def end_epoch(self, progress_bar: Progress) -> None:
+        started = time.monotonic()
+        auroc, loss = self.evaluate(progress_bar)
+        counters = self.counters
+        counters.epoch, counters.batch = counters.epoch + 1, 0
+        counters.epochs_since_best += 1
+        if (auroc, -loss) > (counters.best_auroc, -counters.best_loss):
+            counters.best_auroc, counters.best_loss, counters.best_step = auroc, loss, counters.step
+            counters.epochs_since_best = 0
+            self.save_best()
+        self.log(tune_auroc=round(auroc, 4), tune_loss=round(loss, 4))
+        seconds = time.monotonic() - started
+        counters.elapsed_s += self.fabric.broadcast(seconds) if self.fabric.world_size > 1 else seconds
+        self.checkpoint()
+
+    @torch.inference_mode()
+    def evaluate(self, progress_bar: Progress) -> tuple[float, float]:
+        """(AUROC of good against the rest, mean log loss) of the averaged network on the tune part."""
+        pictures = self._prepared(self.tune_items, self.recipe.preprocess.size_wh[0], progress_bar).pixels
+        self.ema.eval()
+        averaged: Network = self.ema.module  # type: ignore[assignment]
+        logits = []
+        for start in range(0, len(pictures), 32):
+            batch = torch.from_numpy(np.array(pictures[start : start + 32])).to(self.fabric.device)
+            with self.fabric.autocast():
+                logits.append(averaged.logits(batch).float().cpu())
+        probabilities = torch.cat(logits).softmax(1).numpy()
+        good = self.settings.labels.index(self.settings.good)
+        chosen = probabilities[np.arange(len(pictures)), self.tune_labels]
+        auroc = roc_auc_score(self.tune_labels != good, 1 - probabilities[:, good])
+        return float(auroc), float(-np.log(np.clip(chosen, 1e-7, 1)).mean())
+
+    def save_best(self) -> None:
+        if self.fabric.is_global_zero:
+            state = {name: value.contiguous().cpu() for name, value in self.ema.module.state_dict().items()}
+            with atomic_path(self.out / _MODEL) as unfinished:
+                save_file(state, unfinished)
+
+    def checkpoint(self) -> None:
+        """Write all that is needed to go on; whole or not at all."""
+        if self.fabric.is_global_zero:
+            state = {
+                "network": self.network.state_dict(),
+                "ema": self.ema.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "counters": {name: getattr(self.counters, name) for name in _Counters.__slots__},
+            }
+            with atomic_path(self.out / _CHECKPOINT) as unfinished:
+                torch.save(state, unfinished)
+        self.saved_at = time.monotonic()
+
+    def restore(self) -> None:
+        """Go on from the last checkpoint, where there is one."""
+        path = self.out / _CHECKPOINT
+        if not path.exists():
+            return
+        state = torch.load(path, map_location=self.fabric.device, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.ema.load_state_dict(state["ema"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.counters = _Counters(**state["counters"])
+
+    def finish(self) -> Result:
+        counters = self.counters
+        if self.fabric.is_global_zero:
+            restore_prior(self.out / _MODEL, self.labels)
+        return Result(
+            step=counters.best_step,
+            steps=counters.step,
+            tune_auroc=counters.best_auroc,
+            tune_loss=counters.best_loss,
+            seconds=round(counters.elapsed_s, 1),
+            images_per_s=round(counters.images / max(counters.train_s, 1e-9), 2),
+            stopped="patience" if self.out_of_patience() else "complete",
+        )
+
+
+def restore_prior(model: Path, labels: npt.NDArray[np.int64]) -> None:
+    """Take class-balanced sampling back out of the head's bias.
+
+    Trained on equal shares a network's logits hold log(1/C) where the data's own share of a class belongs; adding
+    log(share x C) gives the posterior for the data as it is (Saerens et al. 2002, Neural Computation 14).
+    """
+    state = load_file(model)
+    shares = np.bincount(labels) / len(labels)
+    state["head.bias"] = state["head.bias"] + torch.from_numpy(np.log(shares * len(shares))).float()
+    with atomic_path(model) as unfinished:
+        save_file(state, unfinished)
+
+
+def _parameter_groups(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
+    """Backbone and head with their own rates; no decay on biases and normalisation."""
+    for name, parameter in network.backbone.named_parameters():
+        parameter.requires_grad = name.split(".")[0] not in recipe.frozen
+    learning = [parameter for parameter in network.backbone.parameters() if parameter.requires_grad]
+    head, slow = recipe.head_learning_rate, recipe.learning_rate
+    decayed = [parameter for parameter in learning if parameter.dim() > 1]
+    plain = [parameter for parameter in learning if parameter.dim() <= 1]
+    return [
+        {"params": decayed, "lr": slow, "peak_lr": slow, "weight_decay": recipe.weight_decay},
+        {"params": plain, "lr": slow, "peak_lr": slow, "weight_decay": 0.0},
+        {"params": list(network.head.parameters()), "lr": head, "peak_lr": head, "weight_decay": 0.0},
+    ]

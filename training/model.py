@@ -1,0 +1,143 @@
+"""The network: a torchvision backbone, global average pooling and a linear head, with four answers in one pass.
+
+Takes uint8 pictures as `vision.preprocess` makes them, gives logits, embedding and class activation map. The
+conversion to float, the mean and the scale are part of the network, so that they are exported with it.
+It knows nothing of training or data.
+"""
+
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import torch
+import torchvision
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from typing_extensions import override
+
+from vision.errors import SettingsError
+
+# Of ImageNet's training pictures, in 0..1; what torchvision's weights expect.
+IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
+IMAGENET_STD: Final = (0.229, 0.224, 0.225)
+WARMSTART: Final = Path(__file__).parent / "weights" / "resnet50_warmstart.safetensors"
+_SCALE: Final = ".scale"
+
+
+class Outputs(NamedTuple):
+    """One pass: logits (N, C) before temperature, embedding (N, D), cam (N, C, h, w); all float32."""
+
+    logits: Tensor
+    embedding: Tensor
+    cam: Tensor
+
+
+class Network(nn.Module):
+    """`image: uint8 (N, H, W, 3)` RGB in, `Outputs` out.
+
+    The class activation map (Zhou et al. 2016, arXiv:1512.04150) is exact here: its mean over the map plus the
+    head's bias is the logit, because pooling and head are both linear.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, backbone: str, classes: int) -> None:
+        super().__init__()
+        self.backbone, channels = _features_of(backbone)
+        self.head = nn.Linear(channels, classes)
+        self.register_buffer("mean", 255 * torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer(
+            "scale", 1 / (255 * torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)), persistent=False
+        )
+
+    def features(self, image: Tensor) -> Tensor:
+        """Feature map (N, D, h, w)."""
+        pixels = image.permute(0, 3, 1, 2)  # uint8 NHWC seen as NCHW: channels_last without a copy
+        mapped: Tensor = self.backbone((pixels.to(self.mean.dtype) - self.mean) * self.scale)
+        return mapped
+
+    def logits(self, image: Tensor) -> Tensor:
+        """Logits (N, C) alone, for training."""
+        scored: Tensor = self.head(self.features(image).mean((2, 3)))
+        return scored
+
+    @override
+    def forward(self, image: Tensor) -> Outputs:
+        features = self.features(image)
+        embedding = features.mean((2, 3))
+        cam = nn.functional.conv2d(features, self.head.weight[:, :, None, None])
+        return Outputs(self.head(embedding), embedding, cam)
+
+
+def _features_of(backbone: str) -> tuple[nn.Module, int]:
+    """A torchvision classifier without its pooling and head, and its number of feature channels."""
+    try:
+        model = torchvision.models.get_model(backbone, weights=None)
+    except ValueError as error:
+        raise SettingsError(
+            f"backbone: expected a torchvision classification model, found '{backbone}'"
+        ) from error
+    heads = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    if hasattr(model, "features"):
+        return model.features, heads[0].in_features
+    if not hasattr(model, "layer4"):
+        raise SettingsError(f"backbone: expected a convolutional network, found '{backbone}'")
+    kept = {name: module for name, module in model.named_children() if name not in {"avgpool", "fc"}}
+    named = nn.Sequential()
+    for name, module in kept.items():
+        named.add_module(name, module)
+    return named, heads[-1].in_features
+
+
+def build(backbone: str, classes: int, weights: str) -> Network:
+    """A network with its backbone's weights: `warmstart`, `imagenet`, `none`, or a path to a state dict.
+
+    Raises:
+        SettingsError: the weights are not there, or are not this backbone's.
+    """
+    network = Network(backbone, classes)
+    if weights == "none":
+        return network
+    if weights == "imagenet":
+        full = torchvision.models.get_model(backbone, weights="DEFAULT")
+        state = {
+            name: value
+            for name, value in full.state_dict().items()
+            if not name.startswith(("fc.", "classifier."))
+        }
+        state = {name.removeprefix("features."): value for name, value in state.items()}
+    else:
+        path = WARMSTART if weights == "warmstart" else Path(weights)
+        if not path.is_file():
+            raise SettingsError(f"--weights: expected warmstart, imagenet, none or a file, found '{weights}'")
+        state = _dequantised(load_file(path))
+    _load(network, state, weights)
+    return network
+
+
+def _load(network: Network, state: dict[str, Tensor], weights: str) -> None:
+    whole = "head.weight" in state
+    try:
+        if whole:
+            network.load_state_dict(state)
+            return
+        missing, unexpected = network.backbone.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        raise SettingsError(f"--weights {weights}: do not fit this network: {error}") from error
+    lacking = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if lacking or unexpected:
+        raise SettingsError(
+            f"--weights {weights}: expected this backbone's tensors, found {len(lacking)} missing "
+            f"(first: {lacking[:1]}) and {len(unexpected)} unknown (first: {unexpected[:1]})"
+        )
+
+
+def _dequantised(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """int8 convolution weights with a `NAME.scale` an output channel, as float32."""
+    return {
+        name: value.float() * state[name + _SCALE].view(-1, *[1] * (value.dim() - 1))
+        if name + _SCALE in state
+        else value
+        for name, value in state.items()
+        if not name.endswith(_SCALE)
+    }

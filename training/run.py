@@ -1,0 +1,91 @@
+"""A run's folder: what was asked, what was learned, what it was learned from.
+
+RUN/run.json            settings, labels, roles of the data, result
+RUN/metrics.jsonl       one line a report, while training goes on
+RUN/checkpoint.pt       where to go on from, until the run is complete
+RUN/model.safetensors   the network, when the run is complete
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from training.manifest import Item
+from training.recipe import Recipe
+from vision.errors import SettingsError
+from vision.files import write_json
+
+
+class Picture(BaseModel):
+    """A picture a run used, and in which role."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    label: str
+    role: Literal["train", "tune"]
+    group: str
+
+    @classmethod
+    def of(cls, item: Item, role: Literal["train", "tune"]) -> "Picture":
+        return cls(path=item.path.absolute(), label=item.label, role=role, group=item.group)
+
+    def item(self) -> Item:
+        return Item(path=self.path, label=self.label, split="train", group=self.group, columns={})
+
+
+class Result(BaseModel):
+    """How a run ended: the kept step, its figures on the tune part, and what it took."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step: int
+    steps: int
+    tune_auroc: float
+    tune_loss: float
+    seconds: float
+    images_per_s: float
+    stopped: Literal["complete", "patience"]
+
+
+class Run(BaseModel):
+    """`run.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipe: Recipe
+    weights: str
+    seed: int
+    minutes: float | None
+    labels: tuple[str, ...]
+    good: str
+    data_digest: str
+    split_column: str
+    pictures: tuple[Picture, ...]
+    result: Result | None = None
+
+    def role(self, role: Literal["train", "tune"]) -> tuple[Item, ...]:
+        return tuple(picture.item() for picture in self.pictures if picture.role == role)
+
+    def same_as(self, other: "Run") -> bool:
+        """Whether both ask for the same, whatever came of it."""
+        return self.model_copy(update={"result": None}) == other.model_copy(update={"result": None})
+
+    def write(self, folder: Path) -> None:
+        write_json(folder / "run.json", self.model_dump(mode="json"))
+
+
+def read_run(folder: Path) -> Run:
+    """Read a run's `run.json`.
+
+    Raises:
+        SettingsError: the folder is not a run's.
+    """
+    path = folder / "run.json"
+    try:
+        return Run.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise SettingsError(f"{folder}: expected a training run with run.json, found none") from error
+    except ValidationError as error:
+        raise SettingsError(f"{path}: {error}") from error

@@ -1,0 +1,24 @@
+"""Options that several commands share, and the settings behind them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from vision import signing
+from vision.settings import read_settings
+
+BundleArgument = Annotated[Path, typer.Argument(help="A bundle folder or .loupe file.", show_default=False)]
+TrustedKeys = Annotated[
+    list[Path],
+    typer.Option(
+        "--trusted-key", help="A public key that bundles may be signed with; beside LOUPE_TRUSTED_KEYS."
+    ),
+]
+
+
+def trust(given: list[Path]) -> tuple[tuple[Ed25519PublicKey, ...], bool]:
+    """The trusted keys from settings and options, and whether a signature is required."""
+    settings = read_settings()
+    return (*settings.trusted(), *map(signing.read_public, given)), settings.require_signature

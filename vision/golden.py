@@ -1,0 +1,65 @@
+"""A bundle's golden set: a few pictures with the tensor and the outputs they must give, everywhere.
+
+The prepared tensor must match bit for bit, the logits within the file's stated tolerance. A bundle that prepares
+pictures differently here than where it was certified is refused before it judges a part.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vision.bundle import GOLDEN, Bundle
+from vision.errors import BundleError
+from vision.image import Pixels
+from vision.preprocess import PreprocessSpec, prepare_bytes
+from vision.session import Session
+
+
+def golden_arrays(
+    encoded: Sequence[bytes], spec: PreprocessSpec, sessions: Mapping[str, Session]
+) -> dict[str, npt.NDArray[Any]]:
+    """The contents of `golden.npz` for some encoded pictures, as this machine computes them."""
+    tensors = [prepare_bytes(data, spec).image_hwc for data in encoded]
+    arrays: dict[str, npt.NDArray[Any]] = {
+        f"encoded_{index}": np.frombuffer(data, np.uint8) for index, data in enumerate(encoded)
+    }
+    arrays["sha256"] = np.array([_digest(tensor) for tensor in tensors])
+    for name, session in sessions.items():
+        arrays[f"logits_{name}"] = session.run(np.stack(tensors), ["logits"])["logits"]
+    return arrays
+
+
+def check_golden(bundle: Bundle, file: str, session: Session) -> float:
+    """Run the golden set through `file`; returns the largest |Δlogit|.
+
+    Raises:
+        BundleError: a picture is prepared differently here, or the model answers differently.
+    """
+    arrays = bundle.arrays(GOLDEN)
+    if f"logits_{file}" not in arrays or "sha256" not in arrays:
+        raise BundleError(f"{bundle.path}: {GOLDEN}: expected the outputs of {file}, found none")
+    tensors = []
+    for index, expected in enumerate(arrays["sha256"].tolist()):
+        encoded = arrays[f"encoded_{index}"].tobytes()
+        tensor = prepare_bytes(encoded, bundle.manifest.preprocess, name=f"golden picture {index}").image_hwc
+        if _digest(tensor) != expected:
+            raise BundleError(
+                f"{bundle.path}: {GOLDEN}: picture {index}: expected the prepared tensor {expected[:16]}…, found "
+                f"{_digest(tensor)[:16]}…; this machine decodes or resizes differently"
+            )
+        tensors.append(tensor)
+    logits = session.run(np.stack(tensors), ["logits"])["logits"]
+    difference = float(np.abs(logits - arrays[f"logits_{file}"]).max())
+    tolerance = bundle.manifest.models[file].golden_tolerance
+    if not difference <= tolerance:
+        raise BundleError(
+            f"{bundle.path}: {file}: expected golden logits within {tolerance:g}, found a difference of {difference:g}"
+        )
+    return difference
+
+
+def _digest(tensor: Pixels) -> str:
+    return hashlib.sha256(tensor.tobytes()).hexdigest()

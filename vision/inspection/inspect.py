@@ -1,0 +1,171 @@
+"""Frame in, verdict out: preprocessing, model, quality, novelty, drift and policy in their order.
+
+`Inspector` is built once a bundle and used for every part. It keeps no state between parts but the drift test, and
+that only where asked to watch. Opening one verifies the bundle, its golden set and its certificate.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from vision.bundle import REFERENCE, Bundle, open_bundle
+from vision.golden import check_golden
+from vision.image import Frame
+from vision.inspection import drift as drift_test
+from vision.inspection import novelty, quality
+from vision.inspection.policy import Decision, Reason, Verdict, decide
+from vision.inspection.prediction import Prediction, defect_probability, probabilities, split_batch
+from vision.inspection.spec import FileDecision, inspection_spec
+from vision.preprocess import Prepared, prepare
+from vision.qualify import Choice, choose
+from vision.session import Session
+
+OnDrift = Literal["review_all", "continue_uncertified"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Milliseconds from a monotonic clock."""
+
+    prepare_ms: float
+    model_ms: float
+    decide_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """A verdict with all that it came from."""
+
+    verdict: Verdict
+    prepared: Prepared
+    prediction: Prediction
+    quality: quality.Quality
+    timings: Timings
+
+
+class Inspector:
+    """Judges parts by one ONNX file of a bundle.
+
+    Args:
+        bundle: opened and verified.
+        choice: which file, on how many threads; as qualified for this machine by default.
+        drift_alpha: bound on the probability that the drift test ever alarms falsely; absent: do not watch.
+        on_drift: what an alarm does to what would be accepted.
+
+    Raises:
+        BundleError: not an inspection bundle, or its golden set does not come out the same here.
+        CertificateError: the certificate speaks of another model.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        choice: Choice | None = None,
+        drift_alpha: float | None = None,
+        on_drift: OnDrift = "review_all",
+    ) -> None:
+        self.bundle, self.spec = bundle, inspection_spec(bundle)
+        self.choice = choice or choose(bundle)
+        self.session = Session(
+            bundle.read(self.choice.file), name=self.choice.file, threads=self.choice.threads
+        )
+        check_golden(bundle, self.choice.file, self.session)
+        arrays = bundle.arrays(REFERENCE)
+        self.reference = novelty.reference(arrays["embeddings"])
+        self.labels = bundle.manifest.labels
+        self.good = self.labels.index(self.spec.good)
+        self.on_drift = on_drift
+        certificate = self.decision.certificate
+        self.drift = (
+            drift_test.watch(certificate.drift, alpha=drift_alpha) if certificate and drift_alpha else None
+        )
+
+    @property
+    def decision(self) -> FileDecision:
+        """How this file's answers are read."""
+        return self.spec.files[self.choice.file]
+
+    def prepare(self, frame: Frame) -> Prepared:
+        """The model's input.
+
+        Raises:
+            ImageError: the frame does not hold the region of interest.
+        """
+        return prepare(frame, self.bundle.manifest.preprocess)
+
+    def predict(self, prepared: Sequence[Prepared]) -> list[Prediction]:
+        """One pass over a batch."""
+        return split_batch(self.session.run(np.stack([one.image_hwc for one in prepared])))
+
+    def inspect(self, prepared: Prepared, *, prepare_ms: float = 0.0) -> Inspection:
+        """Judge one prepared picture, and let the drift test see it."""
+        start = time.perf_counter()
+        prediction = self.predict([prepared])[0]
+        answered = time.perf_counter()
+        measured = quality.measure(prepared.image_hwc)
+        verdict = self.judge(prediction, measured)
+        timings = Timings(
+            prepare_ms=prepare_ms,
+            model_ms=1e3 * (answered - start),
+            decide_ms=1e3 * (time.perf_counter() - answered),
+        )
+        return Inspection(
+            verdict=verdict, prepared=prepared, prediction=prediction, quality=measured, timings=timings
+        )
+
+    def judge(
+        self, prediction: Prediction, measured: quality.Quality | None, *, watch: bool = True
+    ) -> Verdict:
+        """The verdict on a prediction. Without `watch` the drift test does not count it as a part."""
+        decision = self.decision
+        distance = float(self.reference.distances(prediction.embedding[None])[0])
+        fault = self.spec.quality.fault(measured) if measured is not None else None
+        if self.drift is not None and watch and fault is None:
+            self.drift = self.drift.update(distance)
+        drifted = self.drift is not None and self.drift.alarm
+        probability = float(defect_probability(prediction.logits, decision.temperature, self.good))
+        chosen, reason, detail = decide(
+            decision.policy,
+            probability,
+            quality_fault=fault,
+            novelty=distance / decision.novelty_radius,
+            void=drifted and self.on_drift == "review_all",
+        )
+        shares = probabilities(prediction.logits, decision.temperature)
+        return Verdict(
+            decision=chosen,
+            reason=reason,
+            detail=detail,
+            probability=probability,
+            label=self.labels[int(shares.argmax())],
+            probabilities=dict(zip(self.labels, shares.tolist(), strict=True)),
+            novelty=distance / decision.novelty_radius,
+            certified=decision.certificate is not None and not drifted,
+        )
+
+
+def open_inspector(
+    path: Path,
+    *,
+    trusted: Iterable[Ed25519PublicKey] = (),
+    require_signature: bool = False,
+    choice: Choice | None = None,
+) -> Inspector:
+    """Open and verify a bundle, load its model as qualified for this machine, and warm it up.
+
+    Raises:
+        BundleError: as `vision.bundle.open_bundle` and `Inspector`.
+    """
+    bundle = open_bundle(path, trusted=trusted, require_signature=require_signature)
+    inspector = Inspector(bundle, choice=choice)
+    inspector.session.warm_up(bundle.manifest.preprocess.size_wh)
+    return inspector
+
+
+__all__ = ["Decision", "Inspection", "Inspector", "OnDrift", "Reason", "Timings", "Verdict", "open_inspector"]

@@ -1,0 +1,82 @@
+"""ONNX Runtime, met here alone: a model's bytes in, named arrays out.
+
+Takes uint8 pictures `(N, H, W, 3)` as `vision.preprocess` makes them. Knows nothing of labels, thresholds or
+files; which file and how many threads is `vision.qualify`'s to say.
+"""
+
+import os
+from collections.abc import Iterable
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from vision.errors import BundleError
+from vision.image import Pixels
+
+Outputs: TypeAlias = dict[str, npt.NDArray[np.float32]]
+INPUT: Final = "image"
+
+
+class Session:
+    """A loaded model.
+
+    Spinning is off: a line pauses between parts, and threads that spin through the pause take the cores from
+    the camera and the decoder.
+
+    Args:
+        model: the ONNX file's bytes; no external data, no custom operators.
+        name: for messages.
+        threads: within one run; all cores given to the process by default.
+
+    Raises:
+        BundleError: not a model, or not with the input `image: uint8 (N, H, W, 3)`.
+    """
+
+    def __init__(self, model: bytes, *, name: str = "model.onnx", threads: int | None = None) -> None:
+        self.name = name
+        self.threads = threads or len(os.sched_getaffinity(0))
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+        try:
+            self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's own exception types derive from Exception directly
+            raise BundleError(
+                f"{name}: expected an ONNX model that this runtime can load: {error}"
+            ) from error
+        inputs = self._session.get_inputs()
+        shape = inputs[0].shape
+        if (
+            len(inputs) != 1
+            or inputs[0].name != INPUT
+            or inputs[0].type != "tensor(uint8)"
+            or len(shape) != 4
+        ):
+            found = ", ".join(f"{one.name}: {one.type} {one.shape}" for one in inputs)
+            raise BundleError(f"{name}: expected one input 'image: uint8 (N, H, W, 3)', found {found}")
+        self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
+
+    def run(self, images_nhwc: Pixels, outputs: Iterable[str] | None = None) -> Outputs:
+        """Run a batch; the named outputs (all by default), float32, first axis the batch."""
+        wanted = list(outputs or self.outputs)
+        values: list[Any] = self._session.run(wanted, {INPUT: images_nhwc})
+        return dict(zip(wanted, values, strict=True))
+
+    def warm_up(self, size_wh: tuple[int, int], batch_sizes: Iterable[int] = (1,)) -> None:
+        """Run each batch size once, so that no part pays for the first time.
+
+        Raises:
+            BundleError: the model does not take pictures of that size.
+        """
+        for batch in batch_sizes:
+            try:
+                self.run(np.zeros((batch, size_wh[1], size_wh[0], 3), np.uint8))
+            except Exception as error:  # as above
+                raise BundleError(
+                    f"{self.name}: cannot run pictures of {size_wh[0]}x{size_wh[1]}: {error}"
+                ) from error

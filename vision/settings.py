@@ -1,0 +1,48 @@
+"""What a machine's owner configures: environment variables that begin with LOUPE_.
+
+    LOUPE_CACHE_DIR           where qualifications are remembered      (default: the user's cache folder)
+    LOUPE_TRUSTED_KEYS        JSON list of public key files            (default: none)
+    LOUPE_REQUIRE_SIGNATURE   refuse unsigned bundles                  (default: false)
+
+Nothing is read at import; a program builds `Settings` once, when it starts.
+"""
+
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from vision import signing
+from vision.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """Effective settings; unknown values are errors, keys are paths and so hold no secret."""
+
+    model_config = SettingsConfigDict(env_prefix="LOUPE_", frozen=True, extra="forbid")
+
+    cache_dir: Path = Field(default_factory=lambda: Path.home() / ".cache" / "loupe")
+    trusted_keys: tuple[Path, ...] = ()
+    require_signature: bool = False
+
+    def trusted(self) -> tuple[Ed25519PublicKey, ...]:
+        """The public keys that bundles may be signed with.
+
+        Raises:
+            SettingsError: a key file cannot be read.
+        """
+        return tuple(signing.read_public(path) for path in self.trusted_keys)
+
+
+def read_settings() -> Settings:
+    """The settings of this machine's owner.
+
+    Raises:
+        SettingsError: a variable's value is not understood.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SettingsError(f"LOUPE_{'.'.join(map(str, first['loc'])).upper()}: {first['msg']}") from error
