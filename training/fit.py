@@ -7,8 +7,10 @@ its last checkpoint with the draws it would have had. It knows nothing of manife
 
 import json
 import math
+import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -96,11 +98,8 @@ def fit(run: Run, out: Path, *, devices: int = 1) -> Run:
 def _fit(fabric: lf.Fabric, run: Run, out: Path) -> Run:
     fitting = _Fitting(fabric, run, out)
     fitting.restore()
-    try:
+    with _first_interrupt_waits(fitting):
         result = fitting.run()
-    except KeyboardInterrupt:
-        fitting.checkpoint()
-        raise
     finished = run.model_copy(update={"result": result})
     if fabric.is_global_zero:
         finished.write(out)
@@ -109,6 +108,22 @@ def _fit(fabric: lf.Fabric, run: Run, out: Path) -> Run:
             file.unlink()
         (out / "cache").rmdir()
     return finished
+
+
+@contextmanager
+def _first_interrupt_waits(fitting: "_Fitting") -> Iterator[None]:
+    """Let the first Ctrl-C end the run after the step in hand, and the second one at once."""
+
+    def ask(_signal: int, _frame: object) -> None:
+        if fitting.interrupted:
+            raise KeyboardInterrupt
+        fitting.interrupted = True
+
+    previous = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def learning_rate_factor(progress: float, warmup: float) -> float:
@@ -137,7 +152,7 @@ class _Fitting:
         self.trainee, self.optimizer = fabric.setup(_Trainee(self.network), optimizer)
         self.counters = _Counters()
         self.saved_at = time.monotonic()
-        self.caches: dict[int, PictureCache] = {}
+        self.interrupted = False
         self.steps_an_epoch = len(
             batches_of(np.arange(len(self.items)), self.recipe.batch_size, epoch=0, seed=0)
         )
@@ -156,6 +171,9 @@ class _Fitting:
                     self.end_epoch(progress_bar)
                 elif time.monotonic() - self.saved_at > CHECKPOINT_EVERY_S:
                     self.checkpoint()
+                if self.interrupted:
+                    self.checkpoint()
+                    raise KeyboardInterrupt
         return self.finish()
 
     def draws(self, progress_bar: Progress) -> Iterator[tuple[int, Tensor, Tensor]]:
@@ -206,9 +224,9 @@ class _Fitting:
     # --- keeping count
 
     def count(self, seconds: float, images: int) -> None:
-        """Advance by one step; the first process's clock is everybody's, so that all agree on the schedule."""
+        """Advance by one step; the first process's clock and Ctrl-C are everybody's, so that all agree."""
         if self.fabric.world_size > 1:
-            seconds = self.fabric.broadcast(seconds)
+            seconds, self.interrupted = self.fabric.broadcast((seconds, self.interrupted))
         counters = self.counters
         counters.step, counters.batch = counters.step + 1, counters.batch + 1
         counters.images += images

@@ -11,7 +11,10 @@ manifest (`decision`) is opaque here: `vision.inspection.spec` knows its part.
 import hashlib
 import io
 import json
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from vision import signing
-from vision.errors import BundleError
+from vision.errors import BundleError, StorageError
 from vision.files import atomic_folder, atomic_path
 from vision.preprocess import PreprocessSpec
 
@@ -35,7 +38,24 @@ REFERENCE: Final = "reference.npz"
 SUFFIX: Final = ".loupe"
 _MAX_MANIFEST_BYTES: Final = 16 * 1024 * 1024
 _MAX_BUNDLE_BYTES: Final = 4 * 1024**3
+_MAX_ARRAYS_BYTES: Final = 1024**3
 _CHUNK: Final = 1024 * 1024
+# what zipfile and numpy are seen to raise on bytes that someone tampered with
+_DAMAGE: Final = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    SyntaxError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+    tokenize.TokenError,
+)
 _FILE_NAME: Final = r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,99}$"  # flat: no separators, no leading dot
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,63}$")]
@@ -70,7 +90,7 @@ class Guard(BaseModel):
 class ModelEntry(BaseModel):
     """One ONNX file. `golden_tolerance` is the largest |Δlogit| against `golden.npz` on any machine."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     precision: Literal["float32", "int8"]
     golden_tolerance: Annotated[float, Field(gt=0)]
@@ -145,10 +165,10 @@ class Bundle:
         Raises:
             BundleError: as `read`, or it holds something other than plain arrays.
         """
+        data = self.read(name)
         try:
-            with np.load(io.BytesIO(self.read(name)), allow_pickle=False) as archive:
-                return {key: archive[key] for key in archive.files}
-        except (ValueError, OSError, zipfile.BadZipFile) as error:
+            return _plain_arrays(data)
+        except _DAMAGE as error:
             raise BundleError(f"{self.path}: {name}: expected plain arrays: {error}") from error
 
     def digest(self) -> str:
@@ -184,7 +204,7 @@ def open_bundle(
 def _parse_manifest(path: Path, raw: bytes) -> Manifest:
     try:
         plain = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{path}: {MANIFEST}: expected JSON: {error}") from error
     version = plain.get("schema_version") if isinstance(plain, dict) else None
     if version != SCHEMA_VERSION:
@@ -250,9 +270,13 @@ class _Source:
             raise BundleError(f"{self._path}: expected a bundle folder or {SUFFIX} file, found nothing")
         try:
             self._archive = zipfile.ZipFile(self._path)
-        except (zipfile.BadZipFile, OSError) as error:
+        except _DAMAGE as error:
             raise BundleError(f"{self._path}: expected a zip archive: {error}") from error
-        _check_archive(self._path, self._archive)
+        try:
+            _check_archive(self._path, self._archive)
+        except BundleError:
+            self._archive.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -262,14 +286,19 @@ class _Source:
     def members(self) -> list[str]:
         if self._archive is not None:
             return self._archive.namelist()
-        return [child.name for child in self._path.iterdir()]
+        try:
+            return [child.name for child in self._path.iterdir()]
+        except OSError as error:
+            raise BundleError(f"{self._path}: cannot be read: {error.strerror}") from error
 
     def _open(self, name: str) -> BinaryIO:
         try:
             if self._archive is not None:
                 return self._archive.open(name)  # type: ignore[return-value]
+            if (self._path / name).exists() and not (self._path / name).is_file():
+                raise OSError("expected a file, found a folder or a device")
             return (self._path / name).open("rb")
-        except (OSError, KeyError, NotImplementedError, RuntimeError) as error:
+        except _DAMAGE as error:
             raise BundleError(f"{self._path}: {name}: cannot be read: {error}") from error
 
     def read(self, name: str, limit: int) -> bytes:
@@ -292,7 +321,7 @@ class _Source:
     def _guarded(self, name: str, file: BinaryIO, count: int) -> bytes:
         try:
             return file.read(count)
-        except (OSError, zipfile.BadZipFile, EOFError, ValueError) as error:
+        except _DAMAGE as error:
             raise BundleError(f"{self._path}: {name}: is damaged: {error}") from error
 
 
@@ -310,6 +339,11 @@ def _check_archive(path: Path, archive: zipfile.ZipFile) -> None:
             or info.filename.startswith(".")
         ):
             raise BundleError(f"{path}: expected plain files without folders, found '{info.filename}'")
+        if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+            # zipfile unpacks the other methods a whole read at a time, however large that grows
+            raise BundleError(
+                f"{path}: {info.filename}: expected it stored or deflated, found another method"
+            )
     if len(set(names)) != len(names):
         raise BundleError(f"{path}: expected each file once, found one twice")
     total = sum(info.file_size for info in infos)
@@ -325,7 +359,8 @@ def write_bundle(
     `manifest.files` is filled in from `contents`; whatever was at `path` is replaced once the new one is on the disk.
 
     Raises:
-        StorageError: the disk refused; what was at `path` before is still there.
+        StorageError: the disk refused, or a folder that is no bundle is in the way; what was at `path` before is
+            still there.
     """
     files = {
         name: FileEntry(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
@@ -339,10 +374,19 @@ def write_bundle(
     if path.suffix == SUFFIX:
         _write_zip(path, members)
     else:
+        _refuse_other_folder(path)
         with atomic_folder(path) as unfinished:
             for name, data in members.items():
                 (unfinished / name).write_bytes(data)
     return Bundle(path=path, manifest=complete, signed_by=signing.key_id(key.public_key()) if key else None)
+
+
+def _refuse_other_folder(path: Path) -> None:
+    """A bundle takes the place of a bundle or of nothing, never of a folder with somebody's other files."""
+    if path.is_dir() and any(path.iterdir()) and not (path / MANIFEST).is_file():
+        raise StorageError(
+            f"{path}: expected no folder, an empty one or a bundle, found a folder of other files"
+        )
 
 
 def _write_zip(path: Path, members: Mapping[str, bytes]) -> None:
@@ -376,6 +420,21 @@ def rewrite(
     """
     contents = {name: bundle.read(name) for name in bundle.manifest.files}
     return write_bundle(to or bundle.path, manifest or bundle.manifest, contents, key=key)
+
+
+def _plain_arrays(data: bytes) -> dict[str, npt.NDArray[Any]]:
+    loaded = np.load(io.BytesIO(data), allow_pickle=False)
+    if not isinstance(loaded, np.lib.npyio.NpzFile):
+        raise ValueError("found one array without a name")  # noqa: TRY004  (a damaged file, not a wrong call)
+    with loaded, zipfile.ZipFile(io.BytesIO(data)) as archive:
+        total = sum(info.file_size for info in archive.infolist())
+        if total > _MAX_ARRAYS_BYTES:
+            raise ValueError(f"expected at most {_MAX_ARRAYS_BYTES} bytes unpacked, found {total}")
+        arrays: dict[str, Any] = {name: loaded[name] for name in loaded.files}
+    other = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+    if other:
+        raise ValueError(f"found '{other[0]}', which is no array")
+    return arrays
 
 
 def pack_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:

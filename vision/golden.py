@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vision.bundle import GOLDEN, Bundle
-from vision.errors import BundleError
+from vision.errors import BundleError, ImageError
 from vision.image import Pixels
 from vision.preprocess import PreprocessSpec, prepare_bytes
 from vision.session import Session
@@ -38,27 +38,45 @@ def check_golden(bundle: Bundle, file: str, session: Session) -> float:
     Raises:
         BundleError: a picture is prepared differently here, or the model answers differently.
     """
+    if "logits" not in session.outputs:
+        raise BundleError(f"{bundle.path}: {file}: expected an output 'logits', found {session.outputs}")
     arrays = bundle.arrays(GOLDEN)
-    if f"logits_{file}" not in arrays or "sha256" not in arrays:
-        raise BundleError(f"{bundle.path}: {GOLDEN}: expected the outputs of {file}, found none")
-    tensors = []
-    for index, expected in enumerate(arrays["sha256"].tolist()):
-        encoded = arrays[f"encoded_{index}"].tobytes()
-        tensor = prepare_bytes(encoded, bundle.manifest.preprocess, name=f"golden picture {index}").image_hwc
-        if _digest(tensor) != expected:
-            raise BundleError(
-                f"{bundle.path}: {GOLDEN}: picture {index}: expected the prepared tensor {expected[:16]}…, found "
-                f"{_digest(tensor)[:16]}…; this machine decodes or resizes differently"
-            )
-        tensors.append(tensor)
-    logits = session.run(np.stack(tensors), ["logits"])["logits"]
-    difference = float(np.abs(logits - arrays[f"logits_{file}"]).max())
+    missing = {f"logits_{file}", "sha256", "encoded_0"} - set(arrays)
+    if missing:
+        raise BundleError(f"{bundle.path}: {GOLDEN}: expected an array '{min(missing)}', found none")
+    tensors = [
+        _golden_tensor(bundle, arrays, index, str(expected))
+        for index, expected in enumerate(arrays["sha256"].tolist())
+    ]
+    logits, golden = session.run(np.stack(tensors), ["logits"])["logits"], arrays[f"logits_{file}"]
+    if logits.shape != golden.shape:
+        raise BundleError(
+            f"{bundle.path}: {file}: expected golden logits of shape {golden.shape}, found {logits.shape}"
+        )
+    difference = float(np.abs(logits - golden).max())
     tolerance = bundle.manifest.models[file].golden_tolerance
     if not difference <= tolerance:
         raise BundleError(
             f"{bundle.path}: {file}: expected golden logits within {tolerance:g}, found a difference of {difference:g}"
         )
     return difference
+
+
+def _golden_tensor(
+    bundle: Bundle, arrays: Mapping[str, npt.NDArray[Any]], index: int, expected: str
+) -> Pixels:
+    what = f"{bundle.path}: {GOLDEN}: picture {index}"
+    try:
+        encoded = arrays[f"encoded_{index}"].tobytes()
+        tensor = prepare_bytes(encoded, bundle.manifest.preprocess).image_hwc
+    except (KeyError, ImageError) as error:
+        raise BundleError(f"{what}: expected a picture that can be prepared here: {error}") from error
+    if _digest(tensor) != expected:
+        raise BundleError(
+            f"{what}: expected the prepared tensor {expected[:16]}…, found {_digest(tensor)[:16]}…; "
+            f"this machine decodes or resizes differently"
+        )
+    return tensor
 
 
 def _digest(tensor: Pixels) -> str:

@@ -8,15 +8,17 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vision.bundle import Bundle
+from vision.errors import BundleError
 from vision.files import write_bytes
 from vision.machine import Machine, this_machine
 from vision.session import Session
-from vision.settings import Settings
+from vision.settings import Settings, read_settings
 
 
 class Choice(BaseModel):
@@ -25,7 +27,7 @@ class Choice(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str
-    threads: int
+    threads: Annotated[int, Field(ge=1)]
 
 
 class Candidate(BaseModel):
@@ -64,6 +66,14 @@ def eligible(bundle: Bundle, machine: Machine) -> tuple[list[str], dict[str, str
     return chosen, refused
 
 
+def _candidates(bundle: Bundle, machine: Machine) -> tuple[list[str], dict[str, str]]:
+    files, refused = eligible(bundle, machine)
+    if not files:
+        reasons = "; ".join(f"{name}: {why}" for name, why in refused.items())
+        raise BundleError(f"{bundle.path}: expected a model file that may run here, found none ({reasons})")
+    return files, refused
+
+
 def qualify(
     bundle: Bundle,
     *,
@@ -74,11 +84,11 @@ def qualify(
     """Measure every candidate in turn, round by round, and remember the fastest.
 
     Raises:
-        BundleError: a model cannot be loaded.
+        BundleError: a model cannot be loaded, or none may run here.
         StorageError: the cache folder cannot be written.
     """
     machine = this_machine()
-    files, refused = eligible(bundle, machine)
+    files, refused = _candidates(bundle, machine)
     counts = sorted({1, machine.cores})
     sessions = {
         (name, threads): Session(bundle.read(name), name=name, threads=threads)
@@ -112,19 +122,23 @@ def qualify(
         refused=refused,
         choice=min(candidates, key=lambda one: one.median_ms).choice,
     )
-    path = _cache_path(bundle, machine, settings or Settings())
+    path = _cache_path(bundle, machine, settings or read_settings())
     write_bytes(path, qualification.model_dump_json(indent=2).encode())
     return qualification
 
 
 def choose(bundle: Bundle, *, settings: Settings | None = None) -> Choice:
-    """The remembered choice for this machine; before `qualify` ran, float32 on all cores."""
+    """The remembered choice for this machine; before `qualify` ran, float32 on all cores.
+
+    Raises:
+        BundleError: no file of the bundle may run here.
+    """
     machine = this_machine()
-    remembered = _remembered(_cache_path(bundle, machine, settings or Settings()))
-    files, _ = eligible(bundle, machine)
+    remembered = _remembered(_cache_path(bundle, machine, settings or read_settings()))
+    files, _ = _candidates(bundle, machine)
     if remembered is not None and remembered.choice.file in files:
         return remembered.choice
-    return Choice(file=files[0] if files else next(iter(bundle.manifest.models)), threads=machine.cores)
+    return Choice(file=files[0], threads=machine.cores)
 
 
 def _remembered(path: Path) -> Qualification | None:

@@ -4,7 +4,6 @@ Takes uint8 pictures `(N, H, W, 3)` as `vision.preprocess` makes them. Knows not
 files; which file and how many threads is `vision.qualify`'s to say.
 """
 
-import os
 from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 
@@ -14,6 +13,7 @@ import onnxruntime as ort
 
 from vision.errors import BundleError
 from vision.image import Pixels
+from vision.machine import this_machine
 
 Outputs: TypeAlias = dict[str, npt.NDArray[np.float32]]
 INPUT: Final = "image"
@@ -36,7 +36,7 @@ class Session:
 
     def __init__(self, model: bytes, *, name: str = "model.onnx", threads: int | None = None) -> None:
         self.name = name
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or this_machine().cores
         options = ort.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
@@ -50,21 +50,31 @@ class Session:
                 f"{name}: expected an ONNX model that this runtime can load: {error}"
             ) from error
         inputs = self._session.get_inputs()
-        shape = inputs[0].shape
-        if (
-            len(inputs) != 1
-            or inputs[0].name != INPUT
-            or inputs[0].type != "tensor(uint8)"
-            or len(shape) != 4
+        if not (
+            len(inputs) == 1
+            and inputs[0].name == INPUT
+            and inputs[0].type == "tensor(uint8)"
+            and len(inputs[0].shape) == 4
+            and not isinstance(inputs[0].shape[0], int)  # the batch is free
+            and inputs[0].shape[3] == 3
         ):
-            found = ", ".join(f"{one.name}: {one.type} {one.shape}" for one in inputs)
+            found = ", ".join(f"{one.name}: {one.type} {one.shape}" for one in inputs) or "none"
             raise BundleError(f"{name}: expected one input 'image: uint8 (N, H, W, 3)', found {found}")
         self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
 
     def run(self, images_nhwc: Pixels, outputs: Iterable[str] | None = None) -> Outputs:
-        """Run a batch; the named outputs (all by default), float32, first axis the batch."""
+        """Run a batch; the named outputs (all by default), float32, first axis the batch.
+
+        Raises:
+            BundleError: the model does not take pictures of that size, or has no such output.
+        """
         wanted = list(outputs or self.outputs)
-        values: list[Any] = self._session.run(wanted, {INPUT: images_nhwc})
+        try:
+            values: list[Any] = self._session.run(wanted, {INPUT: images_nhwc})
+        except Exception as error:  # as above
+            raise BundleError(
+                f"{self.name}: cannot run pictures of shape {images_nhwc.shape}: {error}"
+            ) from error
         return dict(zip(wanted, values, strict=True))
 
     def warm_up(self, size_wh: tuple[int, int], batch_sizes: Iterable[int] = (1,)) -> None:
@@ -74,9 +84,4 @@ class Session:
             BundleError: the model does not take pictures of that size.
         """
         for batch in batch_sizes:
-            try:
-                self.run(np.zeros((batch, size_wh[1], size_wh[0], 3), np.uint8))
-            except Exception as error:  # as above
-                raise BundleError(
-                    f"{self.name}: cannot run pictures of {size_wh[0]}x{size_wh[1]}: {error}"
-                ) from error
+            self.run(np.zeros((batch, size_wh[1], size_wh[0], 3), np.uint8))

@@ -12,6 +12,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as UnreadableValue
 
 from vision import signing
 from vision.errors import SettingsError
@@ -39,10 +40,14 @@ def read_settings() -> Settings:
     """The settings of this machine's owner.
 
     Raises:
-        SettingsError: a variable's value is not understood.
+        SettingsError: a variable's value is not understood, or the user has no home folder and no LOUPE_CACHE_DIR.
     """
     try:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
         raise SettingsError(f"LOUPE_{'.'.join(map(str, first['loc'])).upper()}: {first['msg']}") from error
+    except UnreadableValue as error:  # a list that is not JSON
+        raise SettingsError(f"LOUPE_ variables: {error}: {error.__cause__}") from error
+    except RuntimeError as error:  # as Path.home says it
+        raise SettingsError(f"LOUPE_CACHE_DIR: expected a folder: {error}") from error

@@ -47,15 +47,27 @@ def generate(private_path: Path, public_path: Path) -> str:
     """
     key = Ed25519PrivateKey.generate()
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    if public_path.exists():
+        raise StorageError(f"{public_path}: a key exists already and is not overwritten")
     try:
         descriptor = os.open(private_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secret)
     except FileExistsError as error:
         raise StorageError(f"{private_path}: a key exists already and is not overwritten") from error
     except OSError as error:
         raise StorageError(f"{private_path}: cannot be written: {error.strerror}") from error
-    write_bytes(public_path, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secret)
+            file.flush()
+            os.fsync(descriptor)
+        write_bytes(public_path, public)
+    except (
+        OSError,
+        StorageError,
+    ) as error:  # half a pair is of no use, and would be in the way of the next try
+        private_path.unlink()
+        raise StorageError(f"{private_path}, {public_path}: cannot be written: {error}") from error
     return key_id(key.public_key())
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from vision import bundle as bundles
@@ -11,7 +12,7 @@ from vision import signing
 from vision.bundle import Bundle, open_bundle
 from vision.commands.options import BundleArgument, TrustedKeys, trust
 from vision.commands.output import JsonFlag, Output
-from vision.errors import BundleError
+from vision.errors import BundleError, SettingsError
 from vision.golden import check_golden
 from vision.inspection.spec import inspection_spec
 from vision.session import Session
@@ -34,7 +35,7 @@ def _facts(bundle: Bundle) -> dict[str, Any]:
 def _table(title: str, rows: dict[str, str]) -> Table:
     table = Table(title=title, show_header=False, title_justify="left")
     for name, value in rows.items():
-        table.add_row(name, value)
+        table.add_row(escape(name), escape(value))
     return table
 
 
@@ -83,7 +84,8 @@ def verify(bundle: BundleArgument, trusted_key: TrustedKeys = [], json: JsonFlag
         }
     except BundleError as error:
         output.result(
-            {"bundle": str(bundle), "valid": False, "problem": str(error)}, f"[red]not valid:[/red] {error}"
+            {"bundle": str(bundle), "valid": False, "problem": str(error)},
+            f"[red]not valid:[/red] {escape(str(error))}",
         )
         raise typer.Exit(1) from None
     lines = [f"{name}: golden logits within {difference:.2g}" for name, difference in differences.items()]
@@ -108,7 +110,7 @@ def sign(
     Example: `loupe bundle sign cells --key line.key --out cells-1.0.loupe`
     """
     signed = bundles.rewrite(open_bundle(bundle), to=out, key=signing.read_private(key))
-    Output(json).result(_facts(signed), f"signed {signed.path} by {signed.signed_by}")
+    Output(json).result(_facts(signed), escape(f"signed {signed.path} by {signed.signed_by}"))
 
 
 def keygen(
@@ -119,7 +121,9 @@ def keygen(
 
     Example: `loupe bundle keygen line`
     """
+    if name.name in {"", ".."}:
+        raise SettingsError(f"{name}: expected a name for the key files, found a folder")
     private, public = name.with_name(name.name + ".key"), name.with_name(name.name + ".pub")
     made = signing.generate(private, public)
     facts = {"key_id": made, "private": str(private), "public": str(public)}
-    Output(json).result(facts, f"{private} and {public}, key {made}")
+    Output(json).result(facts, escape(f"{private} and {public}, key {made}"))

@@ -1,5 +1,6 @@
 """`loupe inspect`: judge pictures with a bundle."""
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from vision.commands.options import BundleArgument, TrustedKeys, trust
@@ -119,12 +121,12 @@ def _evidence(
 
 def _distinct_names(images: Sequence[Path]) -> list[str]:
     """A PNG name a picture; pictures of the same name from several folders are numbered."""
-    seen: Counter[str] = Counter()
-    names = []
+    names: dict[str, None] = {}
     for image in images:
-        seen[image.stem] += 1
-        names.append(f"{image.stem}.png" if seen[image.stem] == 1 else f"{image.stem}-{seen[image.stem]}.png")
-    return names
+        numbered = (f"{image.stem}-{number}.png" for number in itertools.count(2))
+        free = (name for name in itertools.chain([f"{image.stem}.png"], numbered) if name not in names)
+        names[next(free)] = None
+    return list(names)
 
 
 def _table(results: Sequence[dict[str, Any]]) -> Table:
@@ -136,10 +138,10 @@ def _table(results: Sequence[dict[str, Any]]) -> Table:
         ]
         why = result.get("explanation", {}).get("text", result["detail"])
         table.add_row(
-            Path(result["image"]).name,
+            escape(Path(result["image"]).name),
             f"[{style}]{result['decision']}[/{style}]",
             result["reason"],
             *shown,
-            why,
+            escape(why),
         )
     return table

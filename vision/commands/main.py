@@ -109,7 +109,7 @@ def _help_of(entry: importlib.metadata.EntryPoint) -> str:
     spec = importlib.util.find_spec(entry.module)
     if spec is None or spec.origin is None:
         return ""
-    for node in ast.parse(Path(spec.origin).read_text()).body:
+    for node in ast.parse(Path(spec.origin).read_bytes()).body:
         if isinstance(node, ast.FunctionDef) and node.name == entry.attr:
             return (ast.get_docstring(node) or "").split("\n\n", maxsplit=1)[0]
     return ""

@@ -50,14 +50,14 @@ class Output:
 
     def say(self, text: str) -> None:
         """Tell a person who waits what is being done."""
-        stderr_console().print(text, style="dim", highlight=False)
+        stderr_console().print(text, style="dim", highlight=False, markup=False)
 
     def warn(self, text: str) -> None:
         """Tell a person what they should know before they rely on the result."""
-        stderr_console().print(f"warning: {text}", style="yellow", highlight=False)
+        stderr_console().print(f"warning: {text}", style="yellow", highlight=False, markup=False)
 
     def result(self, value: Mapping[str, Any], *shown: RenderableType) -> None:
-        """The result: `value` as JSON where asked for, else `shown`."""
+        """The result: `value` as JSON where asked for, else `shown`, in which square brackets are rich's markup."""
         if self.as_json:
             sys.stdout.write(json.dumps(value, default=str) + "\n")
             return

@@ -5,9 +5,9 @@ assumption. It holds for one ONNX file, one preprocessing, one temperature and o
 `training.certify`; here it is read and held against what is about to run.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vision.errors import CertificateError
 from vision.inspection.drift import DriftReference
@@ -54,6 +54,12 @@ class Certificate(BaseModel):
     calibration_parts: int
     issued_on: str
     drift: DriftReference
+
+    @model_validator(mode="after")
+    def _rests_on_a_bound_that_holds(self) -> Self:
+        if not any(bound.assumption == self.binding and bound.holds for bound in self.bounds):
+            raise ValueError(f"bounds: expected one that holds for {self.binding}, found none")
+        return self
 
     def check(self, *, model_sha256: str, preprocess_sha256: str, temperature: float, policy: Policy) -> None:
         """Refuse to stand for anything but what was certified.

@@ -5,7 +5,8 @@ while parts are exchangeable these are independent and uniform (Vovk, Gammerman 
 a Random World, 2005). A martingale bets against that: by Ville's inequality its capital ever reaches 1/alpha with
 probability at most alpha, however long the line runs. Reaching it is the alarm.
 
-The bets are the "simple jumper" (Vovk et al. 2021, Retrain or not retrain, arXiv:2102.10439). So that a long quiet time does
+The bets are the "simple jumper" (Vovk et al. 2021, Retrain or not retrain, arXiv:2102.10439), and two more on the middle
+against the ends, without which a camera that shows one and the same average part for ever would go unnoticed. So that a long quiet time does
 not use the capital up, part of it is kept in hand and staked bit by bit: 1/(n(n+1)) of it at the n-th part. What is kept
 and what is staked still add up to a martingale.
 
@@ -26,20 +27,16 @@ from vision.errors import SettingsError
 
 BINS: Final = 64
 JUMP: Final = 0.01  # share of the stake that is spread over the other bets at each part (Vovk et al. 2021)
-_BETS: Final = (
-    -2.0,
-    -1.0,
-    0.0,
-    1.0,
-    2.0,
-)  # f(p) = 1 + e (p - 1/2): small p (far from known parts) pays for e < 0
+# f(p) = 1 + e (p - 1/2) + c cos(2 pi p), nowhere negative and 1 on average. Small p (far from known parts) pays for e < 0,
+# p in the middle for c < 0.
+_BETS: Final = ((-2.0, 0.0), (-1.0, 0.0), (0.0, 0.0), (1.0, 0.0), (2.0, 0.0), (0.0, -1.0), (0.0, 1.0))
 _MASK: Final = (1 << 64) - 1
 
 
 class DriftReference(BaseModel):
     """The calibration parts' distances, as counts between rising edges (one more count than edges)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     edges: Annotated[tuple[float, ...], Field(min_length=1)]
     counts: Annotated[tuple[int, ...], Field(min_length=2)]
@@ -101,7 +98,8 @@ class Drift:
         stakes = [staked + fresh for staked in self.staked]
         total = sum(stakes)
         spread = [(1 - JUMP) * stake + JUMP * total / len(_BETS) for stake in stakes]
-        won = tuple(stake * (1 + bet * (p - 0.5)) for stake, bet in zip(spread, _BETS, strict=True))
+        slope, wave = p - 0.5, math.cos(2 * math.pi * p)
+        won = tuple(stake * (1 + e * slope + c * wave) for stake, (e, c) in zip(spread, _BETS, strict=True))
         kept = 1.0 / (n + 1)  # 1 - sum of 1/(k(k+1)) up to n
         log_capital = float(np.logaddexp(math.log(kept), self.log_scale + math.log(max(sum(won), 1e-300))))
         shift = math.log(max(sum(won), 1e-300))

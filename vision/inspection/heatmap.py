@@ -41,7 +41,7 @@ def evidence(cam: Map, positive: int, negative: int) -> Map:
 def hottest_region(evidence_hw: Map, size_wh: tuple[int, int]) -> Region | None:
     """The connected region around the strongest evidence; nothing where no evidence is positive."""
     peak = float(evidence_hw.max())
-    if peak <= 0:
+    if not peak > 0:
         return None
     above = (evidence_hw >= REGION_LEVEL * peak).astype(np.uint8)
     _, labelled = cv2.connectedComponents(above, connectivity=8)

@@ -14,6 +14,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from vision.bundle import REFERENCE, Bundle, open_bundle
+from vision.errors import BundleError
 from vision.golden import check_golden
 from vision.image import Frame
 from vision.inspection import drift as drift_test
@@ -60,6 +61,7 @@ class Inspector:
     Raises:
         BundleError: not an inspection bundle, or its golden set does not come out the same here.
         CertificateError: the certificate speaks of another model.
+        SettingsError: drift_alpha is not between 0 and 1.
     """
 
     def __init__(
@@ -76,14 +78,16 @@ class Inspector:
             bundle.read(self.choice.file), name=self.choice.file, threads=self.choice.threads
         )
         check_golden(bundle, self.choice.file, self.session)
-        arrays = bundle.arrays(REFERENCE)
-        self.reference = novelty.reference(arrays["embeddings"])
+        self.reference = _reference(bundle)
+        _check_outputs(bundle, self.session, self.reference)
         self.labels = bundle.manifest.labels
         self.good = self.labels.index(self.spec.good)
         self.on_drift = on_drift
         certificate = self.decision.certificate
         self.drift = (
-            drift_test.watch(certificate.drift, alpha=drift_alpha) if certificate and drift_alpha else None
+            drift_test.watch(certificate.drift, alpha=drift_alpha)
+            if certificate is not None and drift_alpha is not None
+            else None
         )
 
     @property
@@ -147,6 +151,33 @@ class Inspector:
             probabilities=dict(zip(self.labels, shares.tolist(), strict=True)),
             novelty=distance / decision.novelty_radius,
             certified=decision.certificate is not None and not drifted,
+        )
+
+
+def _reference(bundle: Bundle) -> novelty.Reference:
+    arrays = bundle.arrays(REFERENCE)
+    if "embeddings" not in arrays:
+        raise BundleError(f"{bundle.path}: {REFERENCE}: expected an array 'embeddings', found none")
+    return novelty.reference(arrays["embeddings"])
+
+
+def _check_outputs(bundle: Bundle, session: Session, reference: novelty.Reference) -> None:
+    """One blank picture through the model: its answer must have the parts and sizes that judging relies on."""
+    width, height = bundle.manifest.preprocess.size_wh
+    found = {
+        name: value.shape for name, value in session.run(np.zeros((1, height, width, 3), np.uint8)).items()
+    }
+    classes = len(bundle.manifest.labels)
+    fits = (
+        found.get("logits") == (1, classes)
+        and found.get("embedding") == (1, reference.embeddings.shape[1])
+        and len(found.get("cam", ())) == 4
+        and found["cam"][:2] == (1, classes)
+    )
+    if not fits:
+        raise BundleError(
+            f"{bundle.path}: {session.name}: expected logits (1, {classes}), embedding "
+            f"(1, {reference.embeddings.shape[1]}) and cam (1, {classes}, h, w), found {found}"
         )
 
 

@@ -127,7 +127,7 @@ def decide(
     """
     if quality_fault is not None:
         return Decision.REVIEW, Reason.IMAGE_QUALITY, quality_fault
-    if novelty is not None and novelty > 1:
+    if novelty is not None and not novelty <= 1:  # a distance that is no number is no known part either
         return (
             Decision.REVIEW,
             Reason.NOVEL,

@@ -1,8 +1,8 @@
 """What an inspection bundle keeps under `decision`: which label is good, and how each ONNX file's answers are read."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vision.bundle import Bundle, Manifest
 from vision.errors import BundleError
@@ -20,12 +20,32 @@ class FileDecision(BaseModel):
         certificate: absent until certified; `policy` then accepts nothing.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     temperature: Annotated[float, Field(gt=0)] = 1.0
     novelty_radius: Annotated[float, Field(gt=0)]
     policy: Policy = Policy()
     certificate: Certificate | None = None
+
+    @model_validator(mode="after")
+    def _accepts_nothing_without_a_certificate(self) -> Self:
+        if self.certificate is None and self.policy.accept_at is not None:
+            raise ValueError(
+                f"expected no accept threshold without a certificate, found {self.policy.accept_at}"
+            )
+        return self
+
+
+class CalibrationRecord(BaseModel):
+    """One opening of calibration data, whatever came of it: the more openings, the less a certificate is worth."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_digest: str
+    opened_on: str
+    max_escape: float
+    confidence: float
+    certified: tuple[str, ...]
 
 
 class InspectionSpec(BaseModel):
@@ -36,6 +56,7 @@ class InspectionSpec(BaseModel):
     good: str
     quality: QualityLimits
     files: dict[str, FileDecision]
+    calibrations: tuple[CalibrationRecord, ...] = ()
 
     def into(self, manifest: Manifest) -> Manifest:
         """The manifest with this as its decision part."""

@@ -1,0 +1,55 @@
+# The checkout's verbs; continuous integration uses the same ones. `make` alone lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO ?= demo
+EXTRAS := server,edge,training,demo,dev
+DATA ?=
+IMAGES ?=
+
+.PHONY: help setup rig demo check test bench bench-long proto clean
+
+help:  ## list the verbs
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: .venv/.ready  ## make .venv with everything, at the tested versions
+
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	touch $@
+
+rig:  ## install the Debian packages that some tests need (root)
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
+
+demo: setup  ## train, certify, export and inspect real solar cells; about ten minutes
+	rm -rf $(DEMO)
+	$(BIN)/loupe demo --out $(DEMO)
+
+check: setup  ## format, lint, types, import contracts, stubs, wheel
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	rm -rf build/stubs && mkdir -p build/stubs
+	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=build/stubs --pyi_out=build/stubs proto/vision/v1/*.proto
+	diff -r -x __init__.py -x __pycache__ build/stubs/vision/v1 vision/v1  # stubs fresh?
+	rm -rf build/dist
+	$(BIN)/python -m build --quiet --wheel --no-isolation --outdir build/dist
+	$(BIN)/check-wheel-contents build/dist
+
+test: setup  ## all tests, the installation of the edge extra alone included
+	$(BIN)/python -m pytest
+
+bench: setup  ## short benchmarks; writes docs/benchmarks.md
+	$(BIN)/python benchmarks/all.py
+
+bench-long: setup  ## long benchmarks (resumable); DATA= and IMAGES= name the ELPV manifest and its pictures
+	$(BIN)/python benchmarks/all.py --long --data '$(DATA)' --images '$(IMAGES)'
+
+proto: setup  ## make vision/v1 anew from proto/
+	find vision/v1 -name '*_pb2*' -delete
+	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=. --pyi_out=. proto/vision/v1/*.proto
+
+clean:  ## remove what was built, keep .venv
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Scripts that measure and print ratios; run one alone, or all through `make bench`."""

@@ -1,0 +1,163 @@
+"""`loupe evaluate`: figures of a run or a bundle on labelled pictures."""
+
+import datetime
+import json as jsonlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from training.commands.options import Data, GroupColumn, Images, SplitColumn, Where, items_of, manifest_of
+from training.evaluate import Evaluation, Judged, judged
+from training.evaluate import evaluate as figures_of
+from training.export import load_network
+from training.manifest import Item
+from training.report import write_report
+from training.run import read_run
+from training.score import Scored, score, torch_scorer
+from training.statistics import Rate
+from vision.bundle import open_bundle
+from vision.commands.output import JsonFlag, Output, bar
+from vision.errors import ManifestError
+from vision.inspection.inspect import Inspector
+from vision.qualify import Choice, choose
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A finished run's folder, or a bundle.", show_default=False)],
+    data: Data,
+    images: Images = None,
+    split: Annotated[str, typer.Option(help="The split to judge.")] = "test",
+    file: Annotated[
+        str | None, typer.Option(help="Of a bundle: which ONNX file; as qualified by default.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
+    slice_by: Annotated[
+        list[str], typer.Option(help="Manifest columns to look at by value; by default all of few values.")
+    ] = [],  # noqa: B006  (typer reads the default)
+    split_column: SplitColumn = "split",
+    group_column: GroupColumn = "group",
+    where: Where = [],  # noqa: B006  (as above)
+    json: JsonFlag = False,
+) -> None:
+    """Judge labelled pictures: accuracy, AUROC, calibration, recall and precision, escapes at the policy, by slice.
+
+    All with intervals. A run is judged in torch without thresholds; a bundle as it would run at the line.
+
+    Example: `loupe evaluate cells --data manifest.csv --images pictures --split test --report report.html`
+    """
+    output = Output(json)
+    items = items_of(manifest_of(data, images, split_column, group_column, where), split)
+    is_run = (model / "run.json").exists()
+    if is_run and record_opening(model, split) > 1:
+        output.warn(
+            f"the {split} split was opened before for this run; figures chosen after looking are too good"
+        )
+    with bar() as progress:
+        task = progress.add_task("scoring", total=len(items), note="")
+
+        def advance(count: int) -> None:
+            progress.advance(task, count)
+
+        if is_run:
+            one = judge_run(model, items, advance=advance)
+            inspector = None
+        else:
+            inspector, one = judge_bundle(model, items, file=file, advance=advance)
+    evaluation = figures_of(one, slice_by=slice_by or None)
+    if report is not None:
+        decision = inspector.decision if inspector else None
+        write_report(
+            report,
+            title=f"{model.name} on the {split} split",
+            evaluation=evaluation,
+            judged=one,
+            policy=decision.policy if decision else None,
+            certificate=decision.certificate if decision else None,
+            temperature=decision.temperature if decision else 1.0,
+            preprocess=inspector.bundle.manifest.preprocess
+            if inspector
+            else read_run(model).recipe.preprocess,
+        )
+    facts = {"model": str(model), "file": inspector.choice.file if inspector else None, "split": split}
+    output.result(
+        facts | evaluation.to_json() | {"report": str(report) if report else None},
+        table(evaluation),
+        *([f"report: {report}"] if report else []),
+    )
+
+
+def judge_run(
+    folder: Path, items: tuple[Item, ...], *, advance: Callable[[int], None] = lambda _: None
+) -> Judged:
+    """What a run's network says of items; no thresholds, temperature 1."""
+    run = read_run(folder)
+    _check_labels(items, run.labels)
+    scored = score(torch_scorer(load_network(folder)), items, run.recipe.preprocess, advance=advance)
+    return judged(scored, run.labels, run.good)
+
+
+def judge_bundle(
+    path: Path,
+    items: tuple[Item, ...],
+    *,
+    file: str | None = None,
+    advance: Callable[[int], None] = lambda _: None,
+) -> tuple[Inspector, Judged]:
+    """What a bundle says of items, with the verdicts it would give at the line."""
+    bundle = open_bundle(path)
+    _check_labels(items, bundle.manifest.labels)
+    choice = choose(bundle)
+    inspector = Inspector(bundle, choice=Choice(file=file, threads=choice.threads) if file else choice)
+    scored: Scored = score(inspector.session.run, items, bundle.manifest.preprocess, advance=advance)
+    verdicts = tuple(
+        inspector.judge(prediction, quality, watch=False)
+        for prediction, quality in zip(scored.predictions, scored.qualities, strict=True)
+    )
+    return inspector, judged(
+        scored,
+        bundle.manifest.labels,
+        inspector.spec.good,
+        temperature=inspector.decision.temperature,
+        verdicts=verdicts,
+    )
+
+
+def record_opening(run: Path, split: str) -> int:
+    """Note that a split was opened for a run; returns how often it has been."""
+    log = run / "openings.jsonl"
+    with log.open("a") as file:
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        file.write(jsonlib.dumps({"split": split, "at": now}) + "\n")
+    return sum(jsonlib.loads(line)["split"] == split for line in log.read_text().splitlines())
+
+
+def _check_labels(items: tuple[Item, ...], labels: tuple[str, ...]) -> None:
+    unknown = {item.label for item in items} - set(labels)
+    if unknown:
+        raise ManifestError(f"expected the model's labels {', '.join(labels)}, found '{min(unknown)}'")
+
+
+def table(evaluation: Evaluation) -> Table:
+    """The figures that matter first, for a terminal."""
+    shown = Table("figure", "value", "95 % interval", title=f"{evaluation.n} pictures", title_justify="left")
+
+    def add(name: str, rate: Rate) -> None:
+        value = "-" if rate.value is None else f"{rate.value:.3f}"
+        shown.add_row(name, value, f"{rate.low:.3f} - {rate.high:.3f} ({rate.count} of {rate.n})")
+
+    add("accuracy", evaluation.accuracy)
+    shown.add_row("balanced accuracy", f"{evaluation.balanced_accuracy:.3f}", "")
+    if evaluation.auroc is not None and evaluation.auroc_interval is not None:
+        low, high = evaluation.auroc_interval
+        shown.add_row("AUROC", f"{evaluation.auroc:.3f}", f"{low:.3f} - {high:.3f} (by group)")
+    shown.add_row("calibration error", f"{evaluation.ece:.3f}", "")
+    for label, figures in evaluation.per_class.items():
+        add(f"recall of {label}", figures.recall)
+    if evaluation.policy is not None:
+        add("escapes", evaluation.policy.escape)
+        add("false rejects", evaluation.policy.false_reject)
+        add("to review", evaluation.policy.review)
+    return shown

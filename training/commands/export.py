@@ -1,0 +1,46 @@
+"""`loupe export`: a finished run to a bundle."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from training import export as exporting
+from vision.commands.output import JsonFlag, Output
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="The folder of a finished run.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option(help="The bundle: a folder, or one file when the name ends in .loupe.")
+    ],
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Quantise as well; packed only if its accuracy guard passes.")
+    ] = False,
+    name: Annotated[str, typer.Option(help="The model's name.")] = "inspection",
+    version: Annotated[str, typer.Option("--model-version", help="The model's version.")] = "1.0",
+    json: JsonFlag = False,
+) -> None:
+    """Export a run to ONNX, compare it with torch on real pictures, quantise it, and pack the bundle.
+
+    Example: `loupe export run --out cells --int8`
+    """
+    output = Output(json)
+    exported = exporting.export(run, out, int8=int8, name=name, version=version, say=output.say)
+    facts = exported.to_json()
+    table = Table(title=f"{out}", title_justify="left", show_header=False)
+    parity, guard = exported.parity, exported.guard
+    table.add_row(
+        "torch and ONNX",
+        f"{parity.pictures} pictures: largest logit difference {parity.max_logit_difference:.2g}, "
+        f"{parity.label_disagreements} other labels",
+    )
+    if guard is not None:
+        table.add_row(
+            "int8 guard",
+            f"{guard.pictures} pictures: balanced accuracy down {guard.balanced_accuracy_drop:.2f} points, "
+            f"{guard.verdict_changes:.2%} verdicts changed",
+        )
+    table.add_row("int8", exported.int8)
+    output.result(facts, table, f"next: loupe certify {out} --data MANIFEST --split val --max-escape 0.05")

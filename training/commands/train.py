@@ -1,0 +1,137 @@
+"""`loupe train`: learn from a manifest."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.commands.options import (
+    Data,
+    Good,
+    GroupColumn,
+    Images,
+    SplitColumn,
+    Where,
+    items_of,
+    manifest_of,
+)
+from training.fit import fit
+from training.manifest import Manifest, carve, good_label
+from training.recipe import Recipe, read_recipe
+from training.run import Picture, Run, read_run
+from vision.commands.output import JsonFlag, Output
+from vision.errors import LoupeError, SettingsError
+
+
+def train(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="The run's folder. An interrupted run there goes on.")],
+    images: Images = None,
+    task: Annotated[str, typer.Option(help="What to learn: inspection.")] = "inspection",
+    good: Good = None,
+    recipe: Annotated[
+        str, typer.Option(help="A built-in recipe (resnet50, resnet18) or a .toml file.")
+    ] = "resnet50",
+    weights: Annotated[
+        str,
+        typer.Option(
+            help="Where to start from: warmstart (ours), imagenet (torchvision's, downloaded), none, or a file."
+        ),
+    ] = "warmstart",
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="Fit the schedule into this time.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Instead of the recipe's number of epochs.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    devices: Annotated[int, typer.Option(min=1, help="Processes or GPUs to train on.")] = 1,
+    split_column: SplitColumn = "split",
+    group_column: GroupColumn = "group",
+    where: Where = [],  # noqa: B006  (typer reads the default)
+    json: JsonFlag = False,
+) -> None:
+    """Train a classifier on the train split; a tune part is carved out of it by whole groups.
+
+    Progress goes to RUN/metrics.jsonl. After Ctrl-C, a kill or a power cut the same command goes on from the last
+    checkpoint. The val and test splits are not opened.
+
+    Example: `loupe train --data manifest.csv --images pictures --out run --good functional --minutes 8`
+    """
+    output = Output(json)
+    if task != "inspection":
+        raise SettingsError(f"--task: expected inspection, found '{task}'")
+    manifest = manifest_of(data, images, split_column, group_column, where)
+    asked = read_recipe(recipe)
+    if epochs is not None:
+        asked = asked.model_copy(update={"epochs": epochs})
+    run = plan(
+        manifest, asked, good=good, weights=weights, minutes=minutes, seed=seed, split_column=split_column
+    )
+    begin(run, out)
+    try:
+        finished = fit(run, out, devices=devices)
+    except KeyboardInterrupt:
+        raise LoupeError(f"{out}: interrupted; the same command goes on from the last checkpoint") from None
+    result = finished.result.model_dump() if finished.result else {}
+    output.result(
+        {
+            "run": str(out),
+            **result,
+            "pictures": {role: len(finished.role(role)) for role in ("train", "tune")},
+        },
+        f"trained {out}: AUROC {result['tune_auroc']:.3f} on the tune part after {result['steps']} steps "
+        f"({result['images_per_s']} images/s, {result['seconds']:.0f} s)",
+        f"next: loupe export {out} --out BUNDLE --int8",
+    )
+
+
+def plan(
+    manifest: Manifest,
+    recipe: Recipe,
+    *,
+    good: str | None,
+    weights: str,
+    minutes: float | None,
+    seed: int,
+    split_column: str,
+) -> Run:
+    """A run that learns from the manifest's train split.
+
+    Raises:
+        ManifestError: the labels, the split or the files are not what training needs.
+    """
+    chosen = good_label(manifest, good)
+    kept, tune = carve(items_of(manifest, "train"), recipe.tune_fraction, seed=seed)
+    return Run(
+        recipe=recipe,
+        weights=weights,
+        seed=seed,
+        minutes=minutes,
+        labels=manifest.labels,
+        good=chosen,
+        data_digest=manifest.digest(),
+        split_column=split_column,
+        pictures=tuple(
+            [Picture.of(item, "train") for item in kept] + [Picture.of(item, "tune") for item in tune]
+        ),
+    )
+
+
+def begin(run: Run, out: Path) -> None:
+    """Make the run's folder, or find the same run there, unfinished.
+
+    Raises:
+        SettingsError: the folder holds a finished run, another run, or something else.
+    """
+    if (out / "run.json").exists():
+        found = read_run(out)
+        if not found.same_as(run):
+            raise SettingsError(
+                f"--out {out}: expected a new folder or the same run, found another run's settings"
+            )
+        if found.result is not None:
+            raise SettingsError(f"--out {out}: this run is finished; export it, or give another folder")
+        return
+    if out.exists() and any(out.iterdir()):
+        raise SettingsError(f"--out {out}: expected a new or empty folder, found files")
+    out.mkdir(parents=True, exist_ok=True)
+    run.write(out)

@@ -1,0 +1,186 @@
+"""Certify a bundle: open the calibration data once, score every ONNX file on it, and write what may be promised.
+
+Takes an opened bundle and calibration items, gives the bundle written again with each file's temperature, thresholds and
+certificate. What the statistics are is `training.certify`; here they meet the files.
+"""
+
+import datetime
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.certify import Calibration, Certification, certify, fit_temperature
+from training.data import file_digest
+from training.manifest import Item
+from training.score import Scored, score
+from vision.bundle import REFERENCE, Bundle, rewrite
+from vision.errors import ManifestError
+from vision.inspection.certificate import Certificate
+from vision.inspection.drift import drift_reference
+from vision.inspection.novelty import reference
+from vision.inspection.policy import Costs
+from vision.inspection.prediction import defect_probability
+from vision.inspection.spec import CalibrationRecord, FileDecision, inspection_spec
+from vision.session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What is asked of a certificate."""
+
+    max_escape: float
+    confidence: float
+    costs: Costs
+    assume_independent_parts: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """The bundle as written, what came of each file, and how often these calibration data were opened for it."""
+
+    bundle: Bundle
+    certifications: Mapping[str, Certification]
+    certificates: Mapping[str, Certificate]
+    openings: int
+
+
+def issue(
+    bundle: Bundle,
+    items: Sequence[Item],
+    terms: Terms,
+    *,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Issued:
+    """Certify every ONNX file of a bundle on calibration items and write the bundle again, unsigned.
+
+    Raises:
+        ManifestError: a label is unknown to the bundle, or a picture was used in training.
+        BundleError: the bundle changed since it was opened.
+        StorageError: the disk refused; the bundle is as it was.
+    """
+    spec = inspection_spec(bundle)
+    _check_labels(bundle, items)
+    _refuse_seen(bundle, items)
+    decisions, certifications, today = {}, {}, datetime.datetime.now(datetime.UTC).date().isoformat()
+    digest = ""
+    for file in bundle.manifest.models:
+        scored = score(
+            Session(bundle.read(file), name=file).run, items, bundle.manifest.preprocess, advance=advance
+        )
+        digest = _digest(scored)
+        certification, decision = _certify_file(bundle, file, scored, spec.files[file], terms, spec.good)
+        certifications[file] = certification
+        decisions[file] = _with_certificate(
+            bundle, file, scored, decision, certification, terms, digest, today
+        )
+    record = CalibrationRecord(
+        data_digest=digest,
+        opened_on=today,
+        max_escape=terms.max_escape,
+        confidence=terms.confidence,
+        certified=tuple(file for file, one in certifications.items() if one.certified),
+    )
+    calibrations = (*spec.calibrations, record)
+    written = spec.model_copy(update={"files": decisions, "calibrations": calibrations})
+    return Issued(
+        bundle=rewrite(bundle, manifest=written.into(bundle.manifest)),
+        certifications=certifications,
+        certificates={file: one.certificate for file, one in decisions.items() if one.certificate},
+        openings=sum(one.data_digest == digest for one in calibrations),
+    )
+
+
+def _check_labels(bundle: Bundle, items: Sequence[Item]) -> None:
+    unknown = {item.label for item in items} - set(bundle.manifest.labels)
+    if unknown:
+        known = ", ".join(bundle.manifest.labels)
+        raise ManifestError(f"calibration: expected the bundle's labels {known}, found '{min(unknown)}'")
+
+
+def _refuse_seen(bundle: Bundle, items: Sequence[Item]) -> None:
+    """Calibration pictures must be new to the model, or the certificate is worth nothing."""
+    seen = set(bundle.arrays(REFERENCE)["seen"].tolist())
+    for item in items:
+        if int(file_digest(item.path)[:16], 16) in seen:
+            raise ManifestError(
+                f"{item.path}: expected calibration pictures that the model was not trained or tuned on, found one that it was"
+            )
+
+
+def _digest(scored: Scored) -> str:
+    rows = sorted(f"{digest}|{item.label}" for item, digest in zip(scored.items, scored.digests, strict=True))
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+
+def _certify_file(
+    bundle: Bundle, file: str, scored: Scored, decision: FileDecision, terms: Terms, good: str
+) -> tuple[Certification, FileDecision]:
+    """The file's certification, and its decision with temperature and thresholds but no certificate yet."""
+    arrays, labels = bundle.arrays(REFERENCE), bundle.manifest.labels
+    temperature = fit_temperature(arrays[f"tune_logits_{file}"], arrays["tune_classes"])
+    calibration = Calibration(
+        probability=defect_probability(scored.logits, temperature, labels.index(good)),
+        defective=np.array([item.label != good for item in scored.items]),
+        groups=tuple(scored.groups),
+    )
+    certification = certify(
+        calibration,
+        terms.costs,
+        max_escape=terms.max_escape,
+        confidence=terms.confidence,
+        assume_independent_parts=terms.assume_independent_parts,
+    )
+    update = {"temperature": temperature, "policy": certification.policy, "certificate": None}
+    return certification, decision.model_copy(update=update)
+
+
+def _with_certificate(
+    bundle: Bundle,
+    file: str,
+    scored: Scored,
+    decision: FileDecision,
+    certification: Certification,
+    terms: Terms,
+    digest: str,
+    today: str,
+) -> FileDecision:
+    if not certification.certified or decision.policy.accept_at is None:
+        return decision
+    arrays = bundle.arrays(REFERENCE)
+    distances = reference(arrays["embeddings"]).distances(scored.embeddings)
+    typical = typical_mix(
+        [item.label == inspection_spec(bundle).good for item in scored.items], distances, terms.costs
+    )
+    certificate = Certificate(
+        model_file=file,
+        model_sha256=bundle.manifest.files[file].sha256,
+        preprocess_sha256=bundle.manifest.preprocess.digest(),
+        temperature=decision.temperature,
+        accept_at=decision.policy.accept_at,
+        max_escape=terms.max_escape,
+        confidence=terms.confidence,
+        binding=certification.binding,
+        bounds=certification.bounds,
+        calibration_digest=digest,
+        calibration_parts=len(scored.items),
+        issued_on=today,
+        drift=drift_reference(arrays[f"tune_distances_{file}"], typical),
+    )
+    return decision.model_copy(update={"certificate": certificate})
+
+
+def typical_mix(
+    good: Sequence[bool], distances: np.ndarray[tuple[int], np.dtype[np.float32]], costs: Costs
+) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """Distances of the good calibration parts with as many defective ones as the line is expected to send.
+
+    Calibration data hold far more defective parts than a line does; watching the line against them as they are would call
+    the usual mix a drift. The defective ones are taken evenly over their ordered distances.
+    """
+    flags = np.asarray(good)
+    wanted = round(costs.defect_rate / (1 - costs.defect_rate) * int(flags.sum()))
+    defective = np.sort(distances[~flags])
+    even = np.linspace(0, len(defective) - 1, min(wanted, len(defective))).round().astype(int)
+    return np.concatenate([distances[flags], defective[even]])

@@ -1,0 +1,1 @@
+"""Generated protobuf stubs; made by `make proto` from proto/vision/v1, never edited."""
