@@ -48,24 +48,37 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certification:
-    """What came of it: a policy, the bounds at its accept threshold, and whether the binding one holds."""
+    """What came of it: a policy, and whether its accept threshold is certified.
+
+    Attributes:
+        bounds: at the policy's accept threshold, or at the strictest one tested where the policy accepts nothing.
+        passed: how many of the tested thresholds, strictest first, keep the asked rate under the binding assumption.
+    """
 
     policy: Policy
     bounds: tuple[Bound, ...]
     binding: Assumption
     certified: bool
+    passed: int
     rates: Rates
 
     def explanation(self, max_escape: float, confidence: float) -> str:
         """In a sentence what was reached, or what it would take."""
         bound = next(bound for bound in self.bounds if bound.assumption == self.binding)
+        asked = f"{max_escape:.2%} at {confidence:.0%} confidence"
+        unit = "defective parts" if self.binding == "parts exchangeable" else "groups with a defective part"
         if self.certified:
             return f"certified: at most {max_escape:.2%} of defective parts accepted, {confidence:.0%} confidence, {self.binding}"
-        unit = "defective parts" if self.binding == "parts exchangeable" else "groups with a defective part"
-        return (
-            f"not certified: {max_escape:.2%} at {confidence:.0%} confidence takes at least {bound.units_needed} {unit} "
-            f"without a miss, found {bound.units} ({self.binding}); the policy accepts nothing"
-        )
+        if self.passed:
+            why = "could be certified, but at these costs accepting nothing costs least"
+        elif bound.units < bound.units_needed:
+            why = f"takes at least {bound.units_needed} {unit} without a miss, found {bound.units}"
+        else:
+            why = (
+                f"cannot be shown: of {bound.units} {unit} the strictest threshold misses {bound.failures}, "
+                f"which bounds the rate by {bound.upper:.2%} only"
+            )
+        return f"not certified: {asked} {why} ({self.binding}); the policy accepts nothing"
 
 
 def fit_temperature(logits: npt.NDArray[np.floating], classes: npt.NDArray[np.int64]) -> float:
@@ -98,8 +111,15 @@ def failures_by_threshold(
 
 def passing(failures: npt.NDArray[np.int64], units: int, *, max_escape: float, confidence: float) -> int:
     """How many of the thresholds, strictest first, pass before the first that does not."""
-    rejected = binom.cdf(failures, units, max_escape) <= 1 - confidence
+    rejected = _shown(failures, units, max_escape=max_escape, confidence=confidence)
     return int(np.argmin(rejected)) if not rejected.all() else len(rejected)
+
+
+def _shown(
+    failures: npt.NDArray[np.int64], units: int, *, max_escape: float, confidence: float
+) -> npt.NDArray[np.bool_]:
+    """Whether so few failures are improbable (1 - confidence) at any rate above `max_escape`: the exact binomial test."""
+    return np.asarray(binom.cdf(failures, units, max_escape) <= 1 - confidence)
 
 
 def certify(
@@ -130,23 +150,32 @@ def certify(
         for one in assumptions
     )
     return Certification(
-        policy=policy, bounds=bounds, binding=binding, certified=policy.accept_at is not None, rates=rates
+        policy=policy,
+        bounds=bounds,
+        binding=binding,
+        certified=policy.accept_at is not None,
+        passed=passed,
+        rates=rates,
     )
 
 
 def bound_at(
     calibration: Calibration, policy: Policy, assumption: Assumption, *, max_escape: float, confidence: float
 ) -> Bound:
-    """The exact bound at the policy's accept threshold, under one assumption."""
-    threshold = np.array([-1.0 if policy.accept_at is None else policy.accept_at])
+    """The exact bound at the policy's accept threshold (without one: at the strictest), under one assumption.
+
+    It holds where the test of `passing` says so; the bound itself can differ from the asked rate in its last digit.
+    """
+    threshold = np.array([GRID[0] if policy.accept_at is None else policy.accept_at])
     failures, units = failures_by_threshold(calibration, assumption, threshold)
+    shown = bool(_shown(failures, units, max_escape=max_escape, confidence=confidence)[0])
     upper = upper_bound(int(failures[0]), units, confidence)
     return Bound(
         assumption=assumption,
         units=units,
         failures=int(failures[0]),
         upper=round(upper, 6),
-        holds=policy.accept_at is not None and upper <= max_escape,
+        holds=policy.accept_at is not None and shown,
         units_needed=units_needed(max_escape, confidence),
     )
 

@@ -147,7 +147,7 @@ def augmentation(augment: Augment) -> v2.Compose:
         )
     if augment.brightness or augment.contrast:
         steps.append(v2.ColorJitter(brightness=augment.brightness, contrast=augment.contrast))
-    return v2.Compose(steps)
+    return v2.Compose(steps or [v2.Identity()])
 
 
 def batches_of(

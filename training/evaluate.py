@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import average_precision_score, balanced_accuracy_score, confusion_matrix, roc_auc_score
+from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
 
 from training.score import Scored
 from training.statistics import Rate, expected_calibration_error, group_bootstrap, rate
+from vision.errors import ManifestError
 from vision.inspection.policy import Decision, Verdict
 from vision.inspection.prediction import probabilities
 
@@ -133,17 +134,20 @@ def evaluate(one: Judged, *, slice_by: Sequence[str] | None = None) -> Evaluatio
 
     Args:
         slice_by: manifest columns; by default every one with 2 to `MAX_SLICES` values.
+
+    Raises:
+        ManifestError: there is no such column.
     """
     truth, predicted = one.truth, one.probabilities.argmax(1)
     correct = predicted == truth
-    columns = slice_by if slice_by is not None else _sliceable(one)
+    columns = _sliceable(one) if slice_by is None else _known(slice_by, one)
     everything = np.arange(len(truth))
     return Evaluation(
         n=len(truth),
         labels=one.labels,
         good=one.good,
         accuracy=rate(int(correct.sum()), len(correct)),
-        balanced_accuracy=float(balanced_accuracy_score(truth, predicted)),
+        balanced_accuracy=_balanced_accuracy(truth, predicted),
         auroc=_auroc(one, everything),
         auroc_interval=_auroc_interval(one),
         average_precision=_average_precision(one),
@@ -156,6 +160,11 @@ def evaluate(one: Judged, *, slice_by: Sequence[str] | None = None) -> Evaluatio
         policy=_policy(one, everything),
         slices={column: _slices(one, column) for column in columns},
     )
+
+
+def _balanced_accuracy(truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64]) -> float:
+    """Mean recall over the labels there are; scikit-learn's warns of a label that was predicted but is not there."""
+    return float(np.mean([(predicted[truth == label] == label).mean() for label in np.unique(truth)]))
 
 
 def _auroc(one: Judged, rows: npt.NDArray[np.int64]) -> float | None:
@@ -207,6 +216,17 @@ def _policy(one: Judged, rows: npt.NDArray[np.int64]) -> PolicyFigures | None:
         review=rate(int((decisions == Decision.REVIEW).sum()), len(decisions)),
         reasons=dict(Counter(f"{verdict.decision.value} {verdict.reason.value}" for verdict in verdicts)),
     )
+
+
+def _known(columns: Sequence[str], one: Judged) -> Sequence[str]:
+    known = one.scored.items[0].columns
+    unknown = [column for column in columns if column not in known]
+    if unknown:
+        found = ", ".join(known) or "none"
+        raise ManifestError(
+            f"--slice-by: expected a column of the manifest, found '{unknown[0]}' (columns: {found})"
+        )
+    return columns
 
 
 def _sliceable(one: Judged) -> list[str]:

@@ -16,7 +16,7 @@ from training.data import file_digest
 from training.manifest import Item
 from training.score import Scored, score
 from vision.bundle import REFERENCE, Bundle, rewrite
-from vision.errors import ManifestError
+from vision.errors import BundleError, ManifestError
 from vision.inspection.certificate import Certificate
 from vision.inspection.drift import drift_reference
 from vision.inspection.novelty import reference
@@ -57,10 +57,11 @@ def issue(
 
     Raises:
         ManifestError: a label is unknown to the bundle, or a picture was used in training.
-        BundleError: the bundle changed since it was opened.
+        BundleError: the bundle changed since it was opened, or lacks what certifying takes.
         StorageError: the disk refused; the bundle is as it was.
     """
     spec = inspection_spec(bundle)
+    _check_reference(bundle)
     _check_labels(bundle, items)
     _refuse_seen(bundle, items)
     decisions, certifications, today = {}, {}, datetime.datetime.now(datetime.UTC).date().isoformat()
@@ -90,6 +91,17 @@ def issue(
         certificates={file: one.certificate for file, one in decisions.items() if one.certificate},
         openings=sum(one.data_digest == digest for one in calibrations),
     )
+
+
+def _check_reference(bundle: Bundle) -> None:
+    """What the export leaves for this must be there, before the calibration data are opened."""
+    each = ("tune_logits", "tune_distances")
+    wanted = {"seen", "embeddings", "tune_classes"} | {
+        f"{one}_{file}" for one in each for file in bundle.manifest.models
+    }
+    missing = wanted - set(bundle.arrays(REFERENCE))
+    if missing:
+        raise BundleError(f"{bundle.path}: {REFERENCE}: expected an array '{min(missing)}', found none")
 
 
 def _check_labels(bundle: Bundle, items: Sequence[Item]) -> None:

@@ -220,7 +220,9 @@ def _read_csv(source: Path, images: Path, split_column: str, group_column: str) 
     try:
         return _read_rows(source, reader, images, split_column, group_column)
     except csv.Error as error:
-        raise ManifestError(f"{source}: line {reader.line_num}: cannot be read as CSV: {error}") from error
+        raise ManifestError(
+            f"{source}: line {reader.reader.line_num}: cannot be read as CSV: {error}"
+        ) from error
 
 
 def _read_rows(

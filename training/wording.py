@@ -6,6 +6,7 @@ from typing import Final
 from training.statistics import Rate
 
 NOTHING: Final = "–"
+FEW: Final = 20  # of fewer pictures one moves a rate by more than five points
 _SMALLEST: Final = 1e-6
 
 

@@ -137,7 +137,7 @@ def _format_of(data: bytes, name: str) -> str:
 
 
 def _orientation(exif: bytes) -> int:
-    """EXIF 2.32, §4.5: the orientation in the first directory; 1, upright, where there is none or a senseless one."""
+    """EXIF 2.32, tag 0x0112 of the first directory; 1, upright, where there is none or a senseless one."""
     tiff = exif.removeprefix(b"Exif\0\0")
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None:
@@ -174,6 +174,8 @@ def decode(
     reduce: Callable[[ImageHeader], int] | None = None,
 ) -> Frame:
     """Decode a whole picture: grey and palette become RGB, 16 bit becomes 8, alpha is laid on white.
+
+    A TIFF with alpha is refused: whether its colours already hold the alpha is told by some programs and not by others.
 
     Args:
         reduce: chooses 1, 2, 4 or 8 from the header; a JPEG is then decoded at that fraction of its

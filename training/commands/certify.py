@@ -1,15 +1,18 @@
 """`loupe certify`: thresholds and a certified escape rate for a bundle."""
 
+import zipfile
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from training.certify import Certification
 from training.commands.options import Data, GroupColumn, Images, SplitColumn, Where, items_of, manifest_of
 from training.issue import Issued, Terms, issue
-from vision.bundle import open_bundle
+from vision.bundle import SIGNATURE, open_bundle
 from vision.commands.options import BundleArgument
 from vision.commands.output import JsonFlag, Output, bar
 from vision.inspection.policy import Costs
@@ -66,6 +69,7 @@ def certify(
         costs=costs,
         assume_independent_parts=assume_independent_parts,
     )
+    signed = _is_signed(bundle)
     with bar() as progress:
         task = progress.add_task("scoring", total=len(items) * len(opened.manifest.models), note="")
         issued = issue(opened, items, terms, advance=lambda n: progress.advance(task, n))
@@ -74,7 +78,7 @@ def certify(
             f"these calibration data were opened {issued.openings} times for this model; "
             "a certificate chosen after looking is worth less than it says"
         )
-    if opened.signed_by or (bundle / "manifest.sig").exists():
+    if signed:
         output.warn("the bundle changed, so its signature is gone; sign it again")
     files = {file: _facts(one, issued, file) for file, one in issued.certifications.items()}
     lines = [
@@ -88,10 +92,17 @@ def certify(
             "files": files,
         },
         *[table(file, one) for file, one in issued.certifications.items()],
-        *lines,
+        *[escape(line) for line in lines],
     )
     if require and not all(one.certified for one in issued.certifications.values()):
         raise typer.Exit(1)
+
+
+def _is_signed(bundle: Path) -> bool:
+    if bundle.is_dir():
+        return (bundle / SIGNATURE).exists()
+    with zipfile.ZipFile(bundle) as archive:
+        return SIGNATURE in archive.namelist()
 
 
 def _facts(one: Certification, issued: Issued, file: str) -> dict[str, Any]:
@@ -113,9 +124,11 @@ def table(file: str, one: Certification) -> Table:
     shown = Table(
         "bound", "defective units", "missed", "upper bound", "holds", title=file, title_justify="left"
     )
+    unused = one.passed > 0 and not one.certified
     for bound in one.bounds:
         binding = " (binding)" if bound.assumption == one.binding else ""
-        holds = "yes" if bound.holds else f"no: takes {bound.units_needed} without a miss"
+        takes = f"no: takes {bound.units_needed} without a miss"
+        holds = "yes" if bound.holds else "nothing is accepted" if unused else takes
         shown.add_row(
             bound.assumption + binding, str(bound.units), str(bound.failures), f"{bound.upper:.2%}", holds
         )

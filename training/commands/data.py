@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -51,9 +52,9 @@ def check(
 
 def _counts(found: Audit) -> Table:
     labels = sorted({label for counts in found.counts.values() for label in counts})
-    table = Table("split", *labels, title="Pictures", title_justify="left")
+    table = Table("split", *map(escape, labels), title="Pictures", title_justify="left")
     for split, counts in found.counts.items():
-        table.add_row(split, *[str(counts.get(label, 0)) for label in labels])
+        table.add_row(escape(split), *[str(counts.get(label, 0)) for label in labels])
     return table
 
 

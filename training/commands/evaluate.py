@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from training.commands.options import Data, GroupColumn, Images, SplitColumn, Where, items_of, manifest_of
@@ -20,7 +21,7 @@ from training.score import Scored, score, torch_scorer
 from training.statistics import Rate
 from vision.bundle import open_bundle
 from vision.commands.output import JsonFlag, Output, bar
-from vision.errors import ManifestError
+from vision.errors import ManifestError, StorageError
 from vision.inspection.inspect import Inspector
 from vision.qualify import Choice, choose
 
@@ -51,10 +52,6 @@ def evaluate(
     output = Output(json)
     items = items_of(manifest_of(data, images, split_column, group_column, where), split)
     is_run = (model / "run.json").exists()
-    if is_run and record_opening(model, split) > 1:
-        output.warn(
-            f"the {split} split was opened before for this run; figures chosen after looking are too good"
-        )
     with bar() as progress:
         task = progress.add_task("scoring", total=len(items), note="")
 
@@ -67,6 +64,10 @@ def evaluate(
         else:
             inspector, one = judge_bundle(model, items, file=file, advance=advance)
     evaluation = figures_of(one, slice_by=slice_by or None)
+    if is_run and record_opening(model, split) > 1:
+        output.warn(
+            f"the {split} split was opened before for this run; figures chosen after looking are too good"
+        )
     if report is not None:
         decision = inspector.decision if inspector else None
         write_report(
@@ -85,7 +86,7 @@ def evaluate(
     output.result(
         facts | evaluation.to_json() | {"report": str(report) if report else None},
         table(evaluation),
-        *([f"report: {report}"] if report else []),
+        *([f"report: {escape(str(report))}"] if report else []),
     )
 
 
@@ -126,11 +127,18 @@ def judge_bundle(
 
 
 def record_opening(run: Path, split: str) -> int:
-    """Note that a split was opened for a run; returns how often it has been."""
+    """Note that a split was opened for a run; returns how often it has been.
+
+    Raises:
+        StorageError: it cannot be noted, so the figures must not be shown.
+    """
     log = run / "openings.jsonl"
-    with log.open("a") as file:
-        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        file.write(jsonlib.dumps({"split": split, "at": now}) + "\n")
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    try:
+        with log.open("a") as file:
+            file.write(jsonlib.dumps({"split": split, "at": now}) + "\n")
+    except OSError as error:
+        raise StorageError(f"{log}: cannot be written: {error.strerror}") from error
     return sum(jsonlib.loads(line)["split"] == split for line in log.read_text().splitlines())
 
 
@@ -146,7 +154,7 @@ def table(evaluation: Evaluation) -> Table:
 
     def add(name: str, rate: Rate) -> None:
         value = "-" if rate.value is None else f"{rate.value:.3f}"
-        shown.add_row(name, value, f"{rate.low:.3f} - {rate.high:.3f} ({rate.count} of {rate.n})")
+        shown.add_row(escape(name), value, f"{rate.low:.3f} - {rate.high:.3f} ({rate.count} of {rate.n})")
 
     add("accuracy", evaluation.accuracy)
     shown.add_row("balanced accuracy", f"{evaluation.balanced_accuracy:.3f}", "")

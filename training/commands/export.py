@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from training import export as exporting
@@ -29,7 +30,7 @@ def export(
     output = Output(json)
     exported = exporting.export(run, out, int8=int8, name=name, version=version, say=output.say)
     facts = exported.to_json()
-    table = Table(title=f"{out}", title_justify="left", show_header=False)
+    table = Table(title=escape(str(out)), title_justify="left", show_header=False)
     parity, guard = exported.parity, exported.guard
     table.add_row(
         "torch and ONNX",
@@ -43,4 +44,5 @@ def export(
             f"{guard.verdict_changes:.2%} verdicts changed",
         )
     table.add_row("int8", exported.int8)
-    output.result(facts, table, f"next: loupe certify {out} --data MANIFEST --split val --max-escape 0.05")
+    following = f"next: loupe certify {escape(str(out))} --data MANIFEST --split val --max-escape 0.05"
+    output.result(facts, table, following)

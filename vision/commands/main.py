@@ -95,12 +95,15 @@ def _unloaded() -> None:
 
 
 def _load(entry: importlib.metadata.EntryPoint) -> Callable[..., Any]:
+    extra = entry.module.split(".")[0]
     try:
         loaded: Callable[..., Any] = entry.load()
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] in {"vision", "training", "server", "edge"}:
             raise
-        raise MissingExtraError(entry.module.split(".")[0], error.name) from error
+        if extra == "vision":  # what the core needs is no extra: the installation is broken
+            raise
+        raise MissingExtraError(extra, error.name) from error
     return loaded
 
 

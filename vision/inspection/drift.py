@@ -128,7 +128,7 @@ def watch(reference: DriftReference, *, alpha: float = 0.01, seed: int = 0) -> D
 
 def _uniform(seed: int, n: int) -> float:
     """The n-th of a reproducible sequence in [0, 1): SplitMix64 (Steele, Lea & Flood 2014)."""
-    z = ((seed * 0x9E3779B97F4A7C15) + (n + 1) * 0x9E3779B97F4A7C15 + 0xD1B54A32D192ED03) & _MASK
+    z = (seed * 0xD6E8FEB86659FD93 + (n + 1) * 0x9E3779B97F4A7C15 + 0xD1B54A32D192ED03) & _MASK
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
     return float((z ^ (z >> 31)) >> 11) / float(1 << 53)

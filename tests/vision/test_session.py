@@ -1,0 +1,175 @@
+"""A model is loaded with the one input that pictures fit, and answers a batch as it answers each picture."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from tests.bundles import (
+    BIAS,
+    CELL,
+    HEAD,
+    RED,
+    SIDE,
+    onnx_model,
+    part,
+    prepared_batch,
+    serialised,
+    spotted,
+    stranger,
+)
+from vision.errors import BundleError
+from vision.machine import this_machine
+from vision.session import Session
+
+SHAPE: Final[list[str | int]] = ["N", SIDE, SIDE, 3]
+
+
+def passing_on(
+    name: str = "image", kind: int = TensorProto.UINT8, shape: Sequence[str | int] | None = SHAPE
+) -> bytes:
+    """A model that answers with its input."""
+    given = helper.make_tensor_value_info(name, kind, shape)
+    answer = helper.make_tensor_value_info("logits", kind, shape)
+    node = helper.make_node("Identity", [name], ["logits"])
+    return serialised(helper.make_graph([node], "same", [given], [answer]))
+
+
+def without_input() -> bytes:
+    answer = helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1])
+    node = helper.make_node("Constant", [], ["logits"], value_floats=[1.0])
+    return serialised(helper.make_graph([node], "constant", [], [answer]))
+
+
+def with_two_inputs() -> bytes:
+    given = [helper.make_tensor_value_info(name, TensorProto.UINT8, SHAPE) for name in ("image", "more")]
+    answer = helper.make_tensor_value_info("logits", TensorProto.UINT8, SHAPE)
+    node = helper.make_node("Max", ["image", "more"], ["logits"])
+    return serialised(helper.make_graph([node], "two", given, [answer]))
+
+
+def test_the_model_answers_what_its_weights_say() -> None:
+    red = 3
+    picture = np.full((1, SIDE, SIDE, 3), 128, np.uint8)
+    picture[0, :CELL, red * CELL :] = RED
+    answer = Session(onnx_model()).run(picture)
+    beyond = (230 - 20) / 255 - 0.25  # in 1 cell of 16
+    assert answer["logits"][0] == pytest.approx(BIAS + HEAD[:, 0] * beyond / 16, abs=1e-4)
+    assert answer["cam"].shape == (1, 3, 4, 4)
+    assert answer["cam"][0, 1, 0, red] == pytest.approx(600 * beyond, abs=1e-2)
+    assert answer["embedding"].shape == (1, 5)
+    assert {value.dtype for value in answer.values()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("int8_head", [False, True])
+def test_a_batch_is_answered_like_each_of_its_pictures(int8_head: bool) -> None:
+    session = Session(onnx_model(int8_head=int8_head))
+    pictures = prepared_batch(part(), spotted(), stranger(), part(1), spotted(2))
+    together = session.run(pictures)
+    alone = [session.run(picture[None]) for picture in pictures]
+    for name, values in together.items():
+        difference = max(np.abs(values[index] - one[name][0]).max() for index, one in enumerate(alone))
+        assert difference <= 1e-5, f"{name} differs by {difference}"
+
+
+def test_only_the_asked_outputs_are_answered_in_their_order() -> None:
+    session = Session(onnx_model())
+    assert list(session.run(prepared_batch(part()), ["cam", "logits"])) == ["cam", "logits"]
+    assert session.outputs == ("logits", "embedding", "cam")
+
+
+@pytest.mark.parametrize("model", [b"", b"garbage", bytes(1000), onnx_model()[:-100]])
+def test_bytes_that_are_no_model_are_refused(model: bytes) -> None:
+    with pytest.raises(BundleError, match=r"other\.onnx: expected an ONNX model that this runtime can load"):
+        Session(model, name="other.onnx")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        passing_on("picture"),
+        passing_on(kind=TensorProto.FLOAT),
+        passing_on(shape=["N", 3, SIDE, SIDE]),  # channels first
+        passing_on(shape=["N", SIDE, SIDE, 4]),
+        passing_on(shape=["N", SIDE, SIDE]),
+        passing_on(shape=[1, SIDE, SIDE, 3]),  # the batch is not free
+        passing_on(shape=None),
+        without_input(),
+        with_two_inputs(),
+    ],
+)
+def test_a_model_with_another_input_is_refused(model: bytes) -> None:
+    with pytest.raises(BundleError, match=r"expected one input 'image: uint8 \(N, H, W, 3\)', found"):
+        Session(model)
+
+
+def test_a_model_of_any_picture_size_is_taken() -> None:
+    session = Session(passing_on(shape=["N", "H", "W", 3]))
+    picture = np.arange(8 * 9 * 3, dtype=np.uint8).reshape(1, 8, 9, 3)
+    assert np.array_equal(session.run(picture)["logits"], picture)
+
+
+def test_weights_outside_the_model_are_never_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = onnx.load_model_from_string(onnx_model())
+    onnx.save(
+        model, tmp_path / "model.onnx", save_as_external_data=True, location="weights", size_threshold=0
+    )
+    monkeypatch.chdir(tmp_path)
+    assert (tmp_path / "weights").stat().st_size > 0
+    with pytest.raises(BundleError, match="expected an ONNX model"):
+        Session((tmp_path / "model.onnx").read_bytes())
+
+
+def test_operators_of_others_are_refused() -> None:
+    answer = helper.make_tensor_value_info("logits", TensorProto.UINT8, SHAPE)
+    given = helper.make_tensor_value_info("image", TensorProto.UINT8, SHAPE)
+    node = helper.make_node("Theirs", ["image"], ["logits"], domain="theirs")
+    graph = helper.make_graph([node], "custom", [given], [answer])
+    opsets = [helper.make_opsetid("", 20), helper.make_opsetid("theirs", 1)]
+    with pytest.raises(BundleError, match="expected an ONNX model"):
+        Session(helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString())
+
+
+def test_pictures_of_another_size_are_a_bundle_error() -> None:
+    with pytest.raises(BundleError, match=r"plates\.onnx: cannot run pictures of shape \(1, 32, 48, 3\)"):
+        Session(onnx_model(), name="plates.onnx").warm_up((48, 32))
+
+
+def test_an_output_that_is_not_there_is_a_bundle_error() -> None:
+    with pytest.raises(BundleError, match="nothing"):
+        Session(onnx_model()).run(prepared_batch(part()), ["nothing"])
+
+
+def test_every_batch_size_is_warmed_up() -> None:
+    Session(onnx_model()).warm_up((SIDE, SIDE), (1, 2, 8))
+
+
+@pytest.mark.parametrize(("threads", "expected"), [(None, this_machine().cores), (1, 1), (2, 2)])
+def test_threads_are_those_given_or_all_cores(threads: int | None, expected: int) -> None:
+    assert Session(onnx_model(), threads=threads).threads == expected
+
+
+def test_between_two_parts_no_thread_takes_processor_time() -> None:
+    weights = numpy_helper.from_array(np.ones((8, 3, 5, 5), np.float32), "weights")
+    nodes = [
+        helper.make_node("Cast", ["image"], ["levels"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["levels"], ["chw"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["chw", "weights"], ["logits"]),
+    ]
+    given = helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", 128, 128, 3])
+    answer = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 8, 124, 124])
+    session = Session(serialised(helper.make_graph(nodes, "work", [given], [answer], [weights])), threads=4)
+    pauses, taken = 20, 0.0
+    for _ in range(pauses):
+        session.run(np.zeros((1, 128, 128, 3), np.uint8))
+        start = time.process_time()
+        time.sleep(0.01)
+        taken += time.process_time() - start
+    assert taken < 0.2 * 0.01 * pauses, f"{taken:.3f} s of processor time in {0.01 * pauses:.3f} s of pauses"
