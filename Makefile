@@ -42,10 +42,10 @@ test: setup  ## all tests, the installation of the edge extra alone included
 	$(BIN)/python -m pytest
 
 bench: setup  ## short benchmarks; writes docs/benchmarks.md
-	$(BIN)/python benchmarks/all.py
+	$(BIN)/python -m benchmarks.all
 
 bench-long: setup  ## long benchmarks (resumable); DATA= and IMAGES= name the ELPV manifest and its pictures
-	$(BIN)/python benchmarks/all.py --long --data '$(DATA)' --images '$(IMAGES)'
+	$(BIN)/python -m benchmarks.all --long --data '$(DATA)' --images '$(IMAGES)'
 
 proto: setup  ## make vision/v1 anew from proto/
 	find vision/v1 -name '*_pb2*' -delete

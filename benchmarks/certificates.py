@@ -8,9 +8,14 @@ certified rate is a violation; no certificate is none. SCORES has the columns pr
 without it a pool with correlated groups is made.
 """
 
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":  # as a script, this folder comes first and its training.py would hide the package
+    sys.path[0] = str(Path(__file__).parents[1])
+
 import csv
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt

@@ -5,9 +5,14 @@ Resumable: a finished run is kept, an interrupted one goes on. `benchmarks/train
     python benchmarks/elpv_runs.py --data MANIFEST --images DIR --work DIR
 """
 
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":  # as a script, this folder comes first and its training.py would hide the package
+    sys.path[0] = str(Path(__file__).parents[1])
+
 import argparse
 from collections.abc import Iterator
-from pathlib import Path
 
 from training.fit import fit
 from training.manifest import Item, Manifest, carve, read_manifest

@@ -5,13 +5,17 @@
 Without --bundle a ResNet-50 from the warm start is exported, which answers nonsense at full speed.
 """
 
-import subprocess
 import sys
+from pathlib import Path
+
+if __name__ == "__main__":  # as a script, this folder comes first and its training.py would hide the package
+    sys.path[0] = str(Path(__file__).parents[1])
+
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import cv2
 import numpy as np

@@ -1,9 +1,9 @@
 """The solar cells of the demo: real electroluminescence pictures from the PyPI package `elpv-dataset`.
 
 2,624 cells of 44 modules with and without defects (Deitsch et al. 2019, Solar Energy 185; Buerhop-Lutz et al. 2018),
-CC BY-NC-SA 4.0: they stay in their package, none is copied into a report that is published or into the repository. Which cells
-belong to one module is not published; the blocks below are ours, of neighbouring cells of one kind, and stand for modules,
-so that cells of one module do not lie on both sides of a split.
+CC BY-NC-SA 4.0: read from their package, none is part of Loupe. Which cells belong to one module is not published; the
+blocks below are ours, of neighbouring cells of one kind, and stand for modules, so that cells of one module do not lie on
+both sides of a split.
 """
 
 import csv
@@ -16,8 +16,8 @@ from vision.errors import ManifestError, MissingExtraError
 from vision.files import write_bytes
 
 NOTICE: Final = (
-    "Pictures: ELPV dataset (Buerhop-Lutz, Deitsch et al.), CC BY-NC-SA 4.0: non-commercial use only. "
-    "They are read from the installed package elpv-dataset and not passed on."
+    "Pictures: ELPV dataset (Buerhop-Lutz, Deitsch et al.), CC BY-NC-SA 4.0: for non-commercial use, with this notice. "
+    "The report of the demo and the golden set of its bundle contain some of them."
 )
 
 # (last cell, split) of each block, in the order of the cells: t train, v val, e test. Some modules were photographed twice

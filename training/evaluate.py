@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -87,7 +88,7 @@ class Evaluation:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Judged:
     """Scored pictures with probabilities (N, C) and, from a bundle, verdicts."""
 
@@ -97,16 +98,16 @@ class Judged:
     probabilities: npt.NDArray[np.float64]
     verdicts: tuple[Verdict, ...] | None
 
-    @property
+    @cached_property
     def truth(self) -> npt.NDArray[np.int64]:
         """The index of each picture's label."""
         return self.scored.classes(self.labels)
 
-    @property
+    @cached_property
     def defective(self) -> npt.NDArray[np.bool_]:
         return np.asarray(self.truth != self.labels.index(self.good))
 
-    @property
+    @cached_property
     def defect_probability(self) -> npt.NDArray[np.float64]:
         return np.asarray(1 - self.probabilities[:, self.labels.index(self.good)])
 
@@ -186,7 +187,7 @@ def _auroc_interval(one: Judged) -> tuple[float, float] | None:
 
 
 def _average_precision(one: Judged) -> float | None:
-    if not one.defective.any():
+    if one.defective.all() or not one.defective.any():
         return None
     return float(average_precision_score(one.defective, one.defect_probability))
 

@@ -58,7 +58,7 @@ class _Counters:
     epochs_since_best: int = 0
 
 
-class _Trainee(nn.Module):
+class Trainee(nn.Module):
     """What Fabric wraps: logits alone, the backbone left out of the backward pass while only heads learn."""
 
     def __init__(self, network: Network) -> None:
@@ -148,8 +148,8 @@ class _Fitting:
             multi_avg_fn=get_ema_multi_avg_fn(self.recipe.ema_decay),  # type: ignore[no-untyped-call]
             use_buffers=True,
         ).to(fabric.device)
-        optimizer = torch.optim.AdamW(_parameter_groups(self.network, self.recipe))
-        self.trainee, self.optimizer = fabric.setup(_Trainee(self.network), optimizer)
+        optimizer = torch.optim.AdamW(parameter_groups(self.network, self.recipe))
+        self.trainee, self.optimizer = fabric.setup(Trainee(self.network), optimizer)
         self.counters = _Counters()
         self.saved_at = time.monotonic()
         self.interrupted = False
@@ -356,7 +356,7 @@ def restore_prior(model: Path, labels: npt.NDArray[np.int64]) -> None:
         save_file(state, unfinished)
 
 
-def _parameter_groups(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
+def parameter_groups(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
     """Backbone and head with their own rates; no decay on biases and normalisation."""
     for name, parameter in network.backbone.named_parameters():
         parameter.requires_grad = name.split(".")[0] not in recipe.frozen

@@ -1,4 +1,4 @@
-"""The demo's manifest: every solar cell once, blocks of neighbours whole, the splits as published in the README."""
+"""The demo's manifest: every solar cell once, blocks of neighbours whole, the splits as documented."""
 
 import importlib.util
 from collections import Counter

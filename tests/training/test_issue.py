@@ -254,6 +254,7 @@ def test_on_a_full_disk_the_bundle_stays_as_it_was(tmp_path: Path, items: list[I
     ("defect_rate", "taken"),
     [
         (0.05, 5),  # of 95 good and 5 defective parts
+        (0.2, 24),  # a quarter as many as good ones
         (0.5, 60),  # no more than there are
         (0.001, 0),
     ],

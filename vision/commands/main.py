@@ -30,7 +30,7 @@ def main() -> None:
     """Run the command line and end the process with its exit code: 0 done, 1 failed, 2 wrong input or usage."""
     arguments = sys.argv[1:]
     try:
-        build(arguments)(args=arguments)
+        build(arguments)(args=arguments, prog_name="loupe")
     except LoupeError as error:
         report(error, as_json="--json" in arguments)
         sys.exit(error.exit_code)
@@ -80,14 +80,19 @@ def _introduction() -> str:
     )
 
 
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)
-    ] = False,
-) -> None:
-    if version:
+def _version(asked: bool) -> None:
+    if asked:
         sys.stdout.write(f"loupe {importlib.metadata.version('loupe')}\n")
         raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_version),
+    ] = False,
+) -> None:
+    """Only read by typer; `_version` has acted before a missing command is an error."""
 
 
 def _unloaded() -> None:

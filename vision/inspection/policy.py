@@ -4,6 +4,7 @@ Pure functions over frozen values: no model, no clock, no file. Where the thresh
 `training.certify`; what stands behind them is `vision.inspection.certificate`.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -136,20 +137,22 @@ def decide(
     decision = policy.judge(probability)
     if decision is Decision.ACCEPT and void:
         return Decision.REVIEW, Reason.UNCERTAIN, "the certificate is void since the parts have drifted"
-    said = f"probability of defect {probability:.3f}"
+    said = f"probability of defect {_digits(probability)}"
+    accepted, rejected = _digits(policy.accept_at), _digits(policy.reject_at)
     if decision is Decision.ACCEPT:
-        return decision, Reason.CONFIDENT, f"{said}, accepted up to {policy.accept_at:.3f}"
+        return decision, Reason.CONFIDENT, f"{said}, accepted up to {accepted}"
     if decision is Decision.REJECT:
-        return decision, Reason.CONFIDENT, f"{said}, rejected from {policy.reject_at:.3f}"
-    return (
-        decision,
-        Reason.UNCERTAIN,
-        f"{said}, between {_shown(policy.accept_at)} and {_shown(policy.reject_at)}",
-    )
+        return decision, Reason.CONFIDENT, f"{said}, rejected from {rejected}"
+    return decision, Reason.UNCERTAIN, f"{said}, between {accepted} and {rejected}"
 
 
-def _shown(threshold: float | None) -> str:
-    return "no threshold" if threshold is None else f"{threshold:.3f}"
+def _digits(probability: float | None) -> str:
+    """Two significant digits of whichever of p and 1 - p is small, since thresholds lie close to the ends."""
+    if probability is None:
+        return "no threshold"
+    small = min(probability, 1 - probability)
+    places = 3 if not small > 0 else min(7, max(3, 1 - math.floor(math.log10(small))))
+    return f"{probability:.{places}f}"
 
 
 def fallback(detail: str, *, reject: bool = False) -> Verdict:

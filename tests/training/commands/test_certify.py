@@ -1,5 +1,6 @@
 """`loupe certify`: what it promises, what it warns of, and how it ends."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,14 +140,9 @@ def test_a_picture_the_model_was_trained_on_ends_with_2(loupe: Loupe, tmp_path: 
 
 
 def test_a_group_in_two_splits_ends_with_2(loupe: Loupe, bundle: Path, tmp_path: Path) -> None:
-    items = [*parts(tmp_path / "val", good=2, defective=2), *parts(tmp_path / "test", good=1, defective=1)]
-    rows = [
-        line.replace(",val,", ",test,")
-        for line in write_csv(tmp_path / "m.csv", items[-1:]).read_text().splitlines()
-    ]
-    write_csv(tmp_path / "m.csv", items[:-1])
-    with (tmp_path / "m.csv").open("a") as file:
-        file.write(rows[-1] + "\n")
+    items = parts(tmp_path / "parts", good=2, defective=2, group_of=4)
+    straddling = [*items[:-1], replace(items[-1], split="test")]
+    write_csv(tmp_path / "m.csv", straddling)
     ended = loupe("certify", bundle, "--data", tmp_path / "m.csv")
     assert ended.code == 2
     assert "expected each group in one split" in ended.err

@@ -128,17 +128,13 @@ def test_no_argument_is_a_wrong_usage(loupe: Loupe) -> None:
 
 def test_the_installed_command_does_the_same(items: list[Item], tmp_path: Path) -> None:
     """The console script itself, in a process of its own."""
-    program = Path(sys.executable).with_name("loupe")
-    clean, leak = write_csv(tmp_path / "clean.csv", items), write_csv(tmp_path / "leak.csv", leaking(items))
-    codes = {}
-    for source in (clean, leak):
-        ended = subprocess.run(
-            [program, "data", "check", source, "--json"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        (line,) = ended.stdout.splitlines()
-        codes[source.stem] = (ended.returncode, json.loads(line)["leaks"])
-    assert codes == {"clean": (0, False), "leak": (1, True)}
+    leak = write_csv(tmp_path / "leak.csv", leaking(items))
+    ended = subprocess.run(
+        [Path(sys.executable).with_name("loupe"), "data", "check", leak, "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    (line,) = ended.stdout.splitlines()
+    assert (ended.returncode, json.loads(line)["leaks"]) == (1, True)

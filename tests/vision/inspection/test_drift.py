@@ -48,7 +48,7 @@ def delay(state: Drift, distances: Iterator[float]) -> int:
 
 @pytest.mark.parametrize("draw", [smooth, tied])
 def test_parts_that_stay_the_same_alarm_no_more_often_than_asked(draw: Draw) -> None:
-    rng, alpha, streams = np.random.default_rng(1), 0.05, 200
+    rng, alpha, streams = np.random.default_rng(1), 0.05, 400
     alarms = sum(run(begin(rng, draw, alpha=alpha), draw(rng, 1000).tolist()).alarm for _ in range(streams))
     allowed = alpha + 3 * math.sqrt(alpha * (1 - alpha) / streams)
     assert alarms / streams <= allowed, f"{alarms} of {streams} streams alarmed, {allowed:.3f} allowed"

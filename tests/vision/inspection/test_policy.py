@@ -112,6 +112,21 @@ def test_a_part_at_the_novelty_radius_is_a_known_one() -> None:
     assert decide(POLICY, 0.0, novelty=1.0)[:2] == (Decision.ACCEPT, Reason.CONFIDENT)
 
 
+@pytest.mark.parametrize(
+    ("probability", "said"),
+    [
+        (0.5, "0.500"),
+        (0.00012345, "0.00012"),  # near the ends, where thresholds lie, three digits would all be 0
+        (0.99988, "0.99988"),
+        (0.0, "0.000"),
+        (1.0, "1.000"),
+        (math.nan, "nan"),
+    ],
+)
+def test_a_probability_is_said_with_the_digits_that_matter(probability: float, said: str) -> None:
+    assert decide(Policy(), probability)[2].startswith(f"probability of defect {said}, ")
+
+
 def test_the_reason_is_said_in_words() -> None:
     assert decide(POLICY, 0.1)[2] == "probability of defect 0.100, accepted up to 0.200"
     assert decide(POLICY, 0.9)[2] == "probability of defect 0.900, rejected from 0.800"

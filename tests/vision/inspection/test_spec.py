@@ -66,11 +66,10 @@ def test_a_certificate_of_another_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_accept_threshold_needs_a_certificate(tmp_path: Path) -> None:
-    with pytest.raises(
-        ValidationError, match="expected no accept threshold without a certificate, found 0.1"
-    ):
-        FileDecision(novelty_radius=1, policy=Policy(accept_at=0.1))
-    assert FileDecision(novelty_radius=1, policy=Policy(reject_at=0.9)).policy.accept_at is None
+    bare = {"novelty_radius": 1, "policy": {"accept_at": 0.1}}
+    with pytest.raises(BundleError, match=r"no accept threshold without a certificate, found 0\.1"):
+        inspection_spec(with_decision(tmp_path / "plates", files={FLOAT32: bare}))
+    assert FileDecision(novelty_radius=1, policy=Policy(reject_at=0.9)).certificate is None
 
 
 @pytest.mark.parametrize("field", ["temperature", "novelty_radius"])

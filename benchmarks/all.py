@@ -1,0 +1,109 @@
+"""Run the benchmarks and write docs/benchmarks.md: a table, a picture, the date and the machine.
+
+python benchmarks/all.py                                        # the short ones
+python benchmarks/all.py --long --data MANIFEST --images DIR    # the long ones; what is finished is kept
+"""
+
+import argparse
+import datetime
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure as Canvas
+
+from vision.commands.output import stderr_console
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = ROOT / "docs" / "benchmarks.md"
+KEPT = ROOT / "docs" / "benchmarks.json"
+PICTURE = ROOT / "docs" / "pictures" / "benchmarks.svg"
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("--long", action="store_true", help="the long benchmarks instead of the short ones")
+    options.add_argument("--data", default="", help="with --long: the ELPV manifest")
+    options.add_argument("--images", default="", help="with --long: the folder of its pictures")
+    given = options.parse_args()
+    solar = ["--data", given.data, "--images", given.images] if given.data else []
+    scripts = [["training", *solar]] if given.long else [["inspection"], ["certificates"]]
+    kept: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    for name, *arguments in scripts:
+        stderr_console().print(f"running {name}")
+        done = subprocess.run(
+            [sys.executable, "-m", f"benchmarks.{name}", *arguments],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        date = datetime.datetime.now(datetime.UTC).date().isoformat()
+        kept[name] = {"date": date, "command": f"python benchmarks/{name}.py"} | json.loads(done.stdout)
+    KEPT.write_text(json.dumps(kept, indent=2) + "\n")
+    PICTURE.parent.mkdir(exist_ok=True)
+    draw(kept)
+    DOCUMENT.write_text(document(kept))
+
+
+def document(kept: dict[str, Any]) -> str:
+    """The page: a table a script, the newest measurement of each."""
+    lines = [
+        "# Figures",
+        "",
+        "Written by `make bench` and `make bench-long`; each row is the newest measurement.",
+        "",
+    ]
+    lines += ["![Figures with a target, as a share of it](pictures/benchmarks.svg)", ""]
+    for name, one in sorted(kept.items()):
+        machine = one["machine"]
+        flags = (
+            ", ".join(flag for flag in machine["flags"] if "vnni" in flag or "bf16" in flag)
+            or "no VNNI, no bf16"
+        )
+        lines += [
+            f"## {name}",
+            "",
+            f"{one['date']}, `{one['command']}`, {machine['cpu']}, {machine['cores']} cores ({flags}), load {machine['load']:.1f}",
+            "",
+            "| figure | value | spread | unit | target | met | runs | note |",
+            "|---|---|---|---|---|---|---|---|",
+        ]
+        for figure in one["figures"]:
+            spread = "" if figure["spread"] is None else f"{figure['spread'][0]} to {figure['spread'][1]}"
+            met = {None: "", True: "yes", False: "**no**"}[figure["met"]]
+            cells = [
+                f"`{figure['name']}`", figure["value"], spread, figure["unit"], figure["target"] or "", met,
+                figure["runs"], figure["note"],
+            ]  # fmt: skip
+            lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def draw(kept: dict[str, Any]) -> None:
+    """Each figure that has a target as a share of it: right of the line is better."""
+    rows = []
+    for one in kept.values():
+        for figure in one["figures"]:
+            if figure["target"]:
+                sign, bound = figure["target"].split()
+                value = max(float(figure["value"]), 1e-9)
+                rows.append((figure["name"], value / float(bound) if sign == ">=" else float(bound) / value))
+    canvas = Canvas(figsize=(8, 0.35 * len(rows) + 0.8), layout="constrained")
+    axes = canvas.subplots()
+    shares = [min(share, 4.0) for _, share in rows]
+    axes.barh(
+        [name for name, _ in rows], shares, color=["#2a7f62" if share >= 1 else "#c0504d" for share in shares]
+    )
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set_xlabel("share of the target; 1 meets it, further right is better (cut off at 4)")
+    axes.invert_yaxis()
+    canvas.savefig(PICTURE, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""How well and how fast it learns.
+
+    python benchmarks/training.py                                   # speed alone, on made-up pictures: minutes
+    python benchmarks/training.py --data MANIFEST --images DIR --work DIR    # and the solar-cell figures: hours, resumable
+
+The second form trains what `benchmarks/elpv_runs.py` lists (a finished run is kept) and judges each run on what it has not seen.
+"""
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":  # as a script, this folder comes first and its training.py would hide the package
+    sys.path[0] = str(Path(__file__).parents[1])
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import lightning_fabric as lf
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.metrics import roc_auc_score
+
+from benchmarks import plain
+from benchmarks.common import Figure, emit, parser
+from benchmarks.elpv_runs import ensure, planned
+from benchmarks.untrained import untrained_run
+from training.certify import Calibration, certify
+from training.export import load_network
+from training.fit import Trainee, parameter_groups, precision_here
+from training.manifest import Item, read_manifest
+from training.model import build
+from training.run import Run, read_run
+from training.score import score, torch_scorer
+from training.statistics import group_bootstrap
+from vision.errors import SettingsError
+from vision.files import write_json
+from vision.inspection.policy import Costs
+from vision.inspection.prediction import defect_probability
+
+SPEED_PX = 160
+
+
+def main() -> None:
+    options = parser(__doc__ or "")
+    options.add_argument("--data", type=Path, help="ELPV manifest CSV with fold and split columns")
+    options.add_argument("--images", type=Path, help="what the manifest's paths are relative to")
+    options.add_argument("--work", type=Path, default=Path("runs/elpv"), help="where the runs are kept")
+    given = options.parse_args()
+    figures = [throughput()]
+    if given.data is not None:
+        if given.images is None:
+            raise SettingsError("--images: expected the folder of the pictures beside --data, found none")
+        figures += solar_cells(given)
+    emit(figures)
+
+
+def throughput(rounds: int = 3, steps: int = 4) -> Figure:
+    """Our training step over the plain one's, in turns, same pictures, same size."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = untrained_run(Path(folder) / "run", pictures=64)
+        ratios = []
+        for _ in range(rounds):
+            ours = our_rate(run, steps)
+            theirs = plain.train(
+                run, Path(folder) / "cache", epochs=steps, steps=steps, size_px=SPEED_PX
+            ).images_per_s
+            ratios.append(ours / theirs)
+    return Figure(
+        name="training_throughput_vs_plain",
+        value=round(float(np.median(ratios)), 3),
+        unit="ratio",
+        target=">= 1.5",
+        runs=rounds,
+        spread=(round(min(ratios), 3), round(max(ratios), 3)),
+        note=f"ResNet-50, batch {run.recipe.batch_size}, {SPEED_PX} px, forward, backward and step",
+    )
+
+
+def our_rate(run: Run, steps: int) -> float:
+    """Images a second of our step: Fabric's precision, channels_last, our network."""
+    fabric = lf.Fabric(accelerator="auto", devices=1, precision=precision_here())
+    network = build(run.recipe.backbone, len(run.labels), "warmstart").to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(parameter_groups(network, run.recipe))
+    trainee, optimizer = fabric.setup(Trainee(network), optimizer)
+    size = run.recipe.batch_size
+    batch = torch.randint(0, 255, (size, SPEED_PX, SPEED_PX, 3), dtype=torch.uint8)
+    labels = torch.randint(0, len(run.labels), (size,))
+    started = 0.0
+    for step in range(steps + 1):
+        if step == 1:  # the first one warms up
+            started = time.monotonic()
+        loss = torch.nn.functional.cross_entropy(trainee(batch, heads_only=False), labels)
+        fabric.backward(loss)
+        optimizer.step()
+        optimizer.zero_grad()
+    return steps * size / (time.monotonic() - started)
+
+
+def judged(run_folder: Path, items: Sequence[Item]) -> npt.NDArray[np.float64]:
+    """Probability of defect for items, kept beside the run once computed."""
+    kept = run_folder / "judged.json"
+    names = [item.path.name for item in items]
+    if kept.exists():
+        value: dict[str, Any] = json.loads(kept.read_text())
+        if value["names"] == names:
+            return np.array(value["probability"])
+    run = read_run(run_folder)
+    scored = score(torch_scorer(load_network(run_folder)), items, run.recipe.preprocess)
+    probability = defect_probability(scored.logits, 1.0, run.labels.index(run.good))
+    write_json(kept, {"names": names, "probability": probability.tolist()})
+    return probability
+
+
+def truth(items: Sequence[Item]) -> npt.NDArray[np.bool_]:
+    return np.array([item.label != "functional" for item in items])
+
+
+def solar_cells(given: argparse.Namespace) -> list[Figure]:
+    """Train what is not trained yet, judge all, and compare with the plain loop."""
+    figures: list[Figure] = []
+    accuracies: list[float] = []
+    pooled: dict[str, float] = {}
+    for name, run, items in planned(given.data, given.images):
+        ensure(run, given.work / name)
+        probability = judged(given.work / name, items)
+        if name.startswith("random"):
+            accuracies.append(float(((probability > 0.5) == truth(items)).mean()))
+        elif name.startswith("fold"):
+            pooled |= {item.path.name: float(one) for item, one in zip(items, probability, strict=True)}
+        else:
+            figures += split_figures(run, given.work / name, items, probability, given)
+    everything = read_manifest(given.data, images=given.images, split_column="fold").items
+    return [*figures, random_figure(accuracies), pooled_figure(everything, pooled)]
+
+
+def random_figure(accuracies: Sequence[float]) -> Figure:
+    """Accuracy on the random split, over seeds; the spread is a t interval of their mean."""
+    from scipy.stats import t  # noqa: PLC0415  (only this figure needs it)
+
+    mean, count = float(np.mean(accuracies)), len(accuracies)
+    half = float(t.ppf(0.975, count - 1) * np.std(accuracies, ddof=1) / count**0.5)
+    return Figure(
+        name="elpv_random_accuracy",
+        value=round(mean, 4),
+        unit="accuracy",
+        target=">= 0.884",
+        runs=count,
+        spread=(round(mean - half, 4), round(mean + half, 4)),
+        note="published CNN 0.8842, standard error of 656 pictures 0.0125; warm start",
+    )
+
+
+def auroc_with_interval(
+    items: Sequence[Item], probability: npt.NDArray[np.float64]
+) -> tuple[float, tuple[float, float]]:
+    bad = truth(items)
+    low, high = group_bootstrap(
+        lambda rows: float(roc_auc_score(bad[rows], probability[rows])), [item.group for item in items]
+    )
+    return float(roc_auc_score(bad, probability)), (round(low, 4), round(high, 4))
+
+
+def pooled_figure(items: Sequence[Item], pooled: dict[str, float]) -> Figure:
+    """AUROC of all cells, each judged by the run that has not seen its fold."""
+    value, spread = auroc_with_interval(items, np.array([pooled[item.path.name] for item in items]))
+    return Figure(
+        name="elpv_grouped_auroc_out_of_fold",
+        value=round(value, 4),
+        unit="AUROC",
+        target=">= 0.90",
+        runs=8,
+        spread=spread,
+        note="8 grouped folds pooled, interval over groups; frozen backbone 0.831; warm start",
+    )
+
+
+def split_figures(
+    run: Run,
+    folder: Path,
+    items: Sequence[Item],
+    probability: npt.NDArray[np.float64],
+    given: argparse.Namespace,
+) -> list[Figure]:
+    """The grouped test split: ours, the plain loop's, and the review load at a certified escape rate."""
+    bad = truth(items)
+    value, spread = auroc_with_interval(items, probability)
+    note = "test split of unseen modules, warm start"
+    figures = [
+        Figure(
+            name="elpv_test_auroc",
+            value=round(value, 4),
+            unit="AUROC",
+            target=">= 0.813",
+            spread=spread,
+            note=note,
+        ),
+        Figure(
+            name="elpv_test_accuracy",
+            value=round(float(((probability > 0.5) == bad).mean()), 4),
+            unit="accuracy",
+            note=note,
+        ),
+    ]
+    theirs = plain.train(run, folder / "plain-cache", epochs=run.recipe.epochs)
+    probability_plain = plain.defect_probability(theirs, items, run, folder / "plain-cache")
+    figures.append(
+        Figure(
+            name="elpv_test_auroc_plain_loop",
+            value=round(float(roc_auc_score(bad, probability_plain)), 4),
+            unit="AUROC",
+            note="float32 NCHW torchvision loop, same weights, pictures, epochs and size",
+        )
+    )
+    calibration = read_manifest(given.data, images=given.images).split("val")
+    return [*figures, *review_loads(folder, calibration)]
+
+
+def review_loads(folder: Path, calibration: Sequence[Item]) -> list[Figure]:
+    """Share of good parts reviewed when 5 % escapes are certified, under both assumptions."""
+    scored = score(torch_scorer(load_network(folder)), calibration, read_run(folder).recipe.preprocess)
+    run = read_run(folder)
+    known = Calibration(
+        probability=defect_probability(scored.logits, 1.0, run.labels.index(run.good)),
+        defective=truth(calibration),
+        groups=tuple(item.group for item in calibration),
+    )
+    figures = []
+    for name, independent in (("parts", True), ("groups", False)):
+        found = certify(
+            known, Costs(), max_escape=0.05, confidence=0.95, assume_independent_parts=independent
+        )
+        figures.append(
+            Figure(
+                name=f"elpv_review_load_{name}_exchangeable",
+                value=round(found.rates.review_of_good, 4),
+                unit="share of good parts",
+                note=found.explanation(0.05, 0.95),
+            )
+        )
+    return figures
+
+
+if __name__ == "__main__":
+    main()
