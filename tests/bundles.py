@@ -307,7 +307,7 @@ def _arrays(names: tuple[str, ...]) -> dict[str, bytes]:
 def lay(path: Path, members: Mapping[str, bytes]) -> Path:
     """Put files down as a bundle without asking whether they make one."""
     if path.suffix == SUFFIX:
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             for name, data in members.items():
                 archive.writestr(name, data)
         return path

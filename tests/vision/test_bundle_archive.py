@@ -14,7 +14,7 @@ from tests.bundles import flipped, lay, make_bundle
 from vision.bundle import MANIFEST, REFERENCE, open_bundle
 from vision.errors import BundleError
 
-HUGE: Final = 200 * 2**20 + 12345
+HUGE: Final = 100 * 2**20 + 12345
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +119,22 @@ def test_a_zip_bomb_is_refused_and_never_fills_the_memory(
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 64 * 2**20
+
+
+def test_an_archive_that_announces_more_than_a_bundle_may_hold_is_refused(
+    tmp_path: Path, members: dict[str, bytes]
+) -> None:
+    path = lay(tmp_path / "bomb.loupe", {**members, "large": bytes(HUGE)})
+    path.write_bytes(declaring(path.read_bytes(), 2**32 - 2))
+    with pytest.raises(BundleError, match="expected at most 4294967296 bytes unpacked"):
+        open_bundle(path)
+
+
+def test_arrays_that_announce_more_than_they_may_hold_are_refused(tmp_path: Path) -> None:
+    arrays = lay(tmp_path / "arrays.loupe", {"embeddings.npy": bytes(HUGE)}).read_bytes()
+    bundle = make_bundle(tmp_path / "plates", contents={REFERENCE: declaring(arrays, 2**32 - 2)})
+    with pytest.raises(BundleError, match=f"{REFERENCE}: .*expected at most 1073741824 bytes unpacked"):
+        bundle.arrays(REFERENCE)
 
 
 @pytest.mark.parametrize("data", [b"", b"no zip at all", b"PK\x03\x04" + bytes(100)])

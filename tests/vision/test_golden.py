@@ -96,6 +96,13 @@ def test_an_answer_that_is_no_number_is_refused(tmp_path: Path) -> None:
         check(bundle)
 
 
+def test_a_model_without_logits_is_refused(tmp_path: Path) -> None:
+    renamed = onnx_model().replace(b"logits", b"answer")
+    bundle = make_bundle(tmp_path / "plates", contents={FLOAT32: renamed})
+    with pytest.raises(BundleError, match=r"expected an output 'logits', found .*'answer'"):
+        check(bundle)
+
+
 @pytest.mark.parametrize("missing", ["sha256", "encoded_0", "encoded_2", f"logits_{FLOAT32}"])
 def test_an_incomplete_golden_set_is_refused(missing: str, tmp_path: Path) -> None:
     arrays = {name: array for name, array in made().items() if name != missing}
