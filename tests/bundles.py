@@ -23,10 +23,10 @@ import onnx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from onnx import TensorProto, helper, numpy_helper
 
+from vision.archive import SUFFIX
 from vision.bundle import (
     GOLDEN,
     REFERENCE,
-    SUFFIX,
     Bundle,
     Guard,
     Manifest,

@@ -20,7 +20,7 @@ from scipy.stats import binom
 
 from training.statistics import units_needed, upper_bound
 from vision.errors import ManifestError
-from vision.inspection.certificate import Assumption, Bound
+from vision.inspection.certificate import Assumption, Bound, promise
 from vision.inspection.policy import Costs, Policy, Rates
 
 Floats = npt.NDArray[np.float64]
@@ -65,10 +65,10 @@ class Certification:
     def explanation(self, max_escape: float, confidence: float) -> str:
         """In a sentence what was reached, or what it would take."""
         bound = next(bound for bound in self.bounds if bound.assumption == self.binding)
-        asked = f"{max_escape:.2%} at {confidence:.0%} confidence"
+        share, sure = f"{100 * max_escape:g}%", f"{100 * confidence:g}% confidence"  # 99.9% is not 100%
         unit = "defective parts" if self.binding == "parts exchangeable" else "groups with a defective part"
         if self.certified:
-            return f"certified: at most {max_escape:.2%} of defective parts accepted, {confidence:.0%} confidence, {self.binding}"
+            return f"certified: {promise(self.binding, max_escape)}, {sure}, {self.binding}"
         if self.passed:
             why = "could be certified, but at these costs accepting nothing costs least"
         elif bound.units < bound.units_needed:
@@ -78,15 +78,22 @@ class Certification:
                 f"cannot be shown: of {bound.units} {unit} the strictest threshold misses {bound.failures}, "
                 f"which bounds the rate by {bound.upper:.2%} only"
             )
-        return f"not certified: {asked} {why} ({self.binding}); the policy accepts nothing"
+        return f"not certified: {share} at {sure} {why} ({self.binding}); the policy accepts nothing"
 
 
 def fit_temperature(logits: npt.NDArray[np.floating], classes: npt.NDArray[np.int64]) -> float:
-    """The temperature with the smallest log loss on (N, C) logits (Guo et al. 2017, arXiv:1706.04599)."""
-    rows = np.arange(len(classes))
+    """The temperature with the smallest log loss on (N, C) logits (Guo et al. 2017, arXiv:1706.04599).
+
+    The targets are Platt's: of a class with n pictures (n + 1)/(n + C) rather than 1, so that a few pictures told apart
+    without a mistake do not make the model certain of everything (Platt 1999, Advances in Large Margin Classifiers).
+    """
+    labels = logits.shape[1]
+    others = 1 / (np.bincount(classes, minlength=labels)[classes] + labels)
+    targets = np.repeat(others[:, None], labels, axis=1)
+    targets[np.arange(len(classes)), classes] = 1 - (labels - 1) * others
 
     def loss(log_temperature: float) -> float:
-        return float(-log_softmax(logits / np.exp(log_temperature), axis=1)[rows, classes].mean())
+        return float(-(targets * log_softmax(logits / np.exp(log_temperature), axis=1)).sum(axis=1).mean())
 
     found = minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded")
     return round(float(np.exp(found.x)), 6)

@@ -43,6 +43,7 @@ from vision.bundle import (
     ModelEntry,
     Provenance,
     pack_arrays,
+    refuse_other_folder,
     write_bundle,
 )
 from vision.errors import GuardError, SettingsError, StorageError
@@ -118,6 +119,7 @@ def export(
         GuardError: the exported graph does not answer like the network.
         StorageError: the disk refused; nothing half-written is left.
     """
+    refuse_other_folder(out)
     run, network = read_run(run_folder), load_network(run_folder)
     spec = run.recipe.preprocess
     say("exporting to ONNX")
@@ -365,8 +367,11 @@ def _seen(items: Sequence[Item]) -> list[int]:
 def _golden(item: Item, spec: PreprocessSpec) -> bytes:
     """A tune picture losslessly; small where no region of interest needs its full size."""
     if spec.roi_xyxy is None:
-        twice = (2 * spec.size_wh[0], 2 * spec.size_wh[1])
-        return encode_png(prepare_file(item.path, spec.resized(twice)).image_hwc)
+        larger = (
+            7 * spec.size_wh[0] // 4 + 1,
+            7 * spec.size_wh[1] // 4 + 1,
+        )  # no whole factor: resizing must show
+        return encode_png(prepare_file(item.path, spec.resized(larger)).image_hwc)
     return encode_png(load(item.path).image_hwc)
 
 

@@ -8,6 +8,7 @@ import datetime
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -112,10 +113,17 @@ def _check_labels(bundle: Bundle, items: Sequence[Item]) -> None:
 
 
 def _refuse_seen(bundle: Bundle, items: Sequence[Item]) -> None:
-    """Calibration pictures must be new to the model, or the certificate is worth nothing."""
+    """Calibration pictures must be new to the model and each count once, or the certificate is worth nothing."""
     seen = set(bundle.arrays(REFERENCE)["seen"].tolist())
+    found: dict[str, Path] = {}
     for item in items:
-        if int(file_digest(item.path)[:16], 16) in seen:
+        digest = file_digest(item.path)
+        if digest in found:
+            raise ManifestError(
+                f"{item.path}: expected each calibration picture once, found {found[digest]} again"
+            )
+        found[digest] = item.path
+        if int(digest[:16], 16) in seen:
             raise ManifestError(
                 f"{item.path}: expected calibration pictures that the model was not trained or tuned on, found one that it was"
             )
@@ -194,5 +202,6 @@ def typical_mix(
     flags = np.asarray(good)
     wanted = round(costs.defect_rate / (1 - costs.defect_rate) * int(flags.sum()))
     defective = np.sort(distances[~flags])
-    even = np.linspace(0, len(defective) - 1, min(wanted, len(defective))).round().astype(int)
+    taken = min(wanted, len(defective))
+    even = ((np.arange(taken) + 0.5) / max(taken, 1) * len(defective)).astype(int)
     return np.concatenate([distances[flags], defective[even]])

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import torch
 import torchvision
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from typing_extensions import override
@@ -107,12 +108,28 @@ def build(backbone: str, classes: int, weights: str) -> Network:
         }
         state = {name.removeprefix("features."): value for name, value in state.items()}
     else:
-        path = WARMSTART if weights == "warmstart" else Path(weights)
-        if not path.is_file():
-            raise SettingsError(f"--weights: expected warmstart, imagenet, none or a file, found '{weights}'")
-        state = _dequantised(load_file(path))
+        state = _read_state(check_weights(weights), weights)
     _load(network, state, weights)
     return network
+
+
+def check_weights(weights: str) -> Path:
+    """The file that `--weights` names; for `imagenet` and `none`, which name none, the warm start's.
+
+    Raises:
+        SettingsError: there is no such file.
+    """
+    path = WARMSTART if weights in {"warmstart", "imagenet", "none"} else Path(weights)
+    if not path.is_file():
+        raise SettingsError(f"--weights: expected warmstart, imagenet, none or a file, found '{weights}'")
+    return path
+
+
+def _read_state(path: Path, weights: str) -> dict[str, Tensor]:
+    try:
+        return _dequantised(load_file(path))
+    except (SafetensorError, OSError) as error:
+        raise SettingsError(f"--weights {weights}: expected a safetensors file: {error}") from error
 
 
 def _load(network: Network, state: dict[str, Tensor], weights: str) -> None:

@@ -11,14 +11,11 @@ manifest (`decision`) is opaque here: `vision.inspection.spec` knows its part.
 import hashlib
 import io
 import json
-import struct
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +23,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from vision import signing
+from vision.archive import DAMAGE, SUFFIX, Source, write_zip
 from vision.errors import BundleError, StorageError
-from vision.files import atomic_folder, atomic_path
+from vision.files import atomic_folder
 from vision.preprocess import PreprocessSpec
 
 SCHEMA_VERSION: Final = 1
@@ -35,27 +33,9 @@ MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.sig"
 GOLDEN: Final = "golden.npz"
 REFERENCE: Final = "reference.npz"
-SUFFIX: Final = ".loupe"
 _MAX_MANIFEST_BYTES: Final = 16 * 1024 * 1024
-_MAX_BUNDLE_BYTES: Final = 4 * 1024**3
 _MAX_ARRAYS_BYTES: Final = 1024**3
 _CHUNK: Final = 1024 * 1024
-# what zipfile and numpy are seen to raise on bytes that someone tampered with
-_DAMAGE: Final = (
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    RuntimeError,
-    SyntaxError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-    zipfile.BadZipFile,
-    tokenize.TokenError,
-)
 _FILE_NAME: Final = r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,99}$"  # flat: no separators, no leading dot
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,63}$")]
@@ -143,6 +123,7 @@ class Bundle:
 
     path: Path
     manifest: Manifest
+    manifest_sha256: str
     signed_by: str | None
 
     def read(self, name: str) -> bytes:
@@ -154,7 +135,7 @@ class Bundle:
         entry = self.manifest.files.get(name)
         if entry is None:
             raise BundleError(f"{self.path}: expected a file '{name}' in the manifest, found none")
-        with _Source(self.path) as source:
+        with Source(self.path) as source:
             data = source.read(name, entry.bytes)
         _check_digest(self.path, name, entry, hashlib.sha256(data).hexdigest(), len(data))
         return data
@@ -168,13 +149,12 @@ class Bundle:
         data = self.read(name)
         try:
             return _plain_arrays(data)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise BundleError(f"{self.path}: {name}: expected plain arrays: {error}") from error
 
     def digest(self) -> str:
-        """SHA-256 of the manifest, and through it of everything in the bundle."""
-        with _Source(self.path) as source:
-            return hashlib.sha256(source.read(MANIFEST, _MAX_MANIFEST_BYTES)).hexdigest()
+        """SHA-256 of the manifest as it was opened, and through it of everything in the bundle."""
+        return self.manifest_sha256
 
 
 def open_bundle(
@@ -190,7 +170,7 @@ def open_bundle(
         BundleError: naming the file, what was expected and what was found.
     """
     keys = tuple(trusted)
-    with _Source(path) as source:
+    with Source(path) as source:
         raw = source.read(MANIFEST, _MAX_MANIFEST_BYTES)
         manifest = _parse_manifest(path, raw)
         _check_members(path, source.members(), manifest)
@@ -198,7 +178,9 @@ def open_bundle(
         for name, entry in manifest.files.items():
             digest, size = source.digest(name, entry.bytes)
             _check_digest(path, name, entry, digest, size)
-    return Bundle(path=path, manifest=manifest, signed_by=signed_by)
+    return Bundle(
+        path=path, manifest=manifest, manifest_sha256=hashlib.sha256(raw).hexdigest(), signed_by=signed_by
+    )
 
 
 def _parse_manifest(path: Path, raw: bytes) -> Manifest:
@@ -243,7 +225,7 @@ def _check_digest(path: Path, name: str, entry: FileEntry, digest: str, size: in
 
 
 def _check_signature(
-    path: Path, raw: bytes, source: "_Source", keys: tuple[Ed25519PublicKey, ...], *, require_signature: bool
+    path: Path, raw: bytes, source: Source, keys: tuple[Ed25519PublicKey, ...], *, require_signature: bool
 ) -> str | None:
     if SIGNATURE not in source.members():
         if require_signature:
@@ -254,101 +236,6 @@ def _check_signature(
     if require_signature:
         raise BundleError(f"{path}: it is signed, but no trusted key is configured to check it against")
     return None
-
-
-class _Source:
-    """A folder or a zip archive, read member by member and never beyond the size asked for."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._archive: zipfile.ZipFile | None = None
-
-    def __enter__(self) -> Self:
-        if self._path.is_dir():
-            return self
-        if not self._path.is_file():
-            raise BundleError(f"{self._path}: expected a bundle folder or {SUFFIX} file, found nothing")
-        try:
-            self._archive = zipfile.ZipFile(self._path)
-        except _DAMAGE as error:
-            raise BundleError(f"{self._path}: expected a zip archive: {error}") from error
-        try:
-            _check_archive(self._path, self._archive)
-        except BundleError:
-            self._archive.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._archive is not None:
-            self._archive.close()
-
-    def members(self) -> list[str]:
-        if self._archive is not None:
-            return self._archive.namelist()
-        try:
-            return [child.name for child in self._path.iterdir()]
-        except OSError as error:
-            raise BundleError(f"{self._path}: cannot be read: {error.strerror}") from error
-
-    def _open(self, name: str) -> BinaryIO:
-        try:
-            if self._archive is not None:
-                return self._archive.open(name)  # type: ignore[return-value]
-            if (self._path / name).exists() and not (self._path / name).is_file():
-                raise OSError("expected a file, found a folder or a device")
-            return (self._path / name).open("rb")
-        except _DAMAGE as error:
-            raise BundleError(f"{self._path}: {name}: cannot be read: {error}") from error
-
-    def read(self, name: str, limit: int) -> bytes:
-        """At most `limit` bytes; a longer file is refused."""
-        with self._open(name) as file:
-            data = self._guarded(name, file, limit + 1)
-        if len(data) > limit:
-            raise BundleError(f"{self._path}: {name}: expected at most {limit} bytes, found more")
-        return data
-
-    def digest(self, name: str, limit: int) -> tuple[str, int]:
-        """SHA-256 and size, read in pieces, stopping beyond `limit` bytes."""
-        running, size = hashlib.sha256(), 0
-        with self._open(name) as file:
-            while size <= limit and (piece := self._guarded(name, file, _CHUNK)):
-                running.update(piece)
-                size += len(piece)
-        return running.hexdigest(), size
-
-    def _guarded(self, name: str, file: BinaryIO, count: int) -> bytes:
-        try:
-            return file.read(count)
-        except _DAMAGE as error:
-            raise BundleError(f"{self._path}: {name}: is damaged: {error}") from error
-
-
-def _check_archive(path: Path, archive: zipfile.ZipFile) -> None:
-    """Flat, plain, distinct names and a bounded size, before anything is unpacked."""
-    infos = archive.infolist()
-    names = [info.filename for info in infos]
-    for info in infos:
-        link = (info.external_attr >> 16) & 0o170000 == 0o120000
-        if (
-            info.is_dir()
-            or link
-            or "/" in info.filename
-            or "\\" in info.filename
-            or info.filename.startswith(".")
-        ):
-            raise BundleError(f"{path}: expected plain files without folders, found '{info.filename}'")
-        if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-            # zipfile unpacks the other methods a whole read at a time, however large that grows
-            raise BundleError(
-                f"{path}: {info.filename}: expected it stored or deflated, found another method"
-            )
-    if len(set(names)) != len(names):
-        raise BundleError(f"{path}: expected each file once, found one twice")
-    total = sum(info.file_size for info in infos)
-    if total > _MAX_BUNDLE_BYTES:
-        raise BundleError(f"{path}: expected at most {_MAX_BUNDLE_BYTES} bytes unpacked, found {total}")
 
 
 def write_bundle(
@@ -372,35 +259,30 @@ def write_bundle(
     if key is not None:
         members[SIGNATURE] = signing.sign(raw, key)
     if path.suffix == SUFFIX:
-        _write_zip(path, members)
+        write_zip(path, members)
     else:
-        _refuse_other_folder(path)
+        refuse_other_folder(path)
         with atomic_folder(path) as unfinished:
             for name, data in members.items():
                 (unfinished / name).write_bytes(data)
-    return Bundle(path=path, manifest=complete, signed_by=signing.key_id(key.public_key()) if key else None)
+    return Bundle(
+        path=path,
+        manifest=complete,
+        manifest_sha256=hashlib.sha256(raw).hexdigest(),
+        signed_by=signing.key_id(key.public_key()) if key else None,
+    )
 
 
-def _refuse_other_folder(path: Path) -> None:
-    """A bundle takes the place of a bundle or of nothing, never of a folder with somebody's other files."""
+def refuse_other_folder(path: Path) -> None:
+    """A bundle takes the place of a bundle or of nothing, never of a folder with somebody's other files.
+
+    Raises:
+        StorageError: there is such a folder.
+    """
     if path.is_dir() and any(path.iterdir()) and not (path / MANIFEST).is_file():
         raise StorageError(
             f"{path}: expected no folder, an empty one or a bundle, found a folder of other files"
         )
-
-
-def _write_zip(path: Path, members: Mapping[str, bytes]) -> None:
-    with (
-        atomic_path(path) as unfinished,
-        zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
-    ):
-        for name in sorted(members):
-            info = zipfile.ZipInfo(
-                name, date_time=(1980, 1, 1, 0, 0, 0)
-            )  # the same bundle gives the same bytes
-            info.compress_type = zipfile.ZIP_DEFLATED
-            info.external_attr = 0o644 << 16
-            archive.writestr(info, members[name])
 
 
 def rewrite(

@@ -1,5 +1,6 @@
 """Writing that either happens whole or not at all."""
 
+import ctypes
 import errno
 import json
 import os
@@ -8,9 +9,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from vision.errors import StorageError
+
+_AT_FDCWD: Final = -100  # of linux/fcntl.h
+_RENAME_EXCHANGE: Final = 2  # of linux/fs.h
 
 
 def _sync(path: Path) -> None:
@@ -70,22 +74,44 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
-        if unfinished is not None:
+        if unfinished is not None and unfinished.is_symlink():  # what was at `path` before, exchanged
+            unfinished.unlink()
+        elif unfinished is not None:
             shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _swap(new: Path, path: Path) -> None:
+    """Put `new` where `path` is: in one step where the system can exchange two names, else in two."""
     if not path.exists():
         new.rename(path)
-    else:
+    elif not _exchange(new, path):
         previous = new.with_name(new.name + "-previous")
         path.rename(previous)
-        new.rename(path)
-        if previous.is_symlink():
-            previous.unlink()
-        else:
-            shutil.rmtree(previous)
+        try:
+            new.rename(path)
+        except OSError:
+            previous.rename(path)
+            raise
+        _remove(previous)
     _sync(path.parent)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names at once, so that a reader or a kill finds the old or the new; false where that cannot be done."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(library, "renameat2"):
+        return False
+    done: int = library.renameat2(
+        _AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE
+    )
+    return done == 0
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink():
+        path.unlink()
+    else:
+        shutil.rmtree(path)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -7,6 +7,7 @@
 Nothing is read at import; a program builds `Settings` once, when it starts.
 """
 
+import os
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -19,7 +20,7 @@ from vision.errors import SettingsError
 
 
 class Settings(BaseSettings):
-    """Effective settings; unknown values are errors, keys are paths and so hold no secret."""
+    """Effective settings; keys are paths and so hold no secret."""
 
     model_config = SettingsConfigDict(env_prefix="LOUPE_", frozen=True, extra="forbid")
 
@@ -40,8 +41,14 @@ def read_settings() -> Settings:
     """The settings of this machine's owner.
 
     Raises:
-        SettingsError: a variable's value is not understood, or the user has no home folder and no LOUPE_CACHE_DIR.
+        SettingsError: a variable's name or value is not understood, or the user has no home folder and no LOUPE_CACHE_DIR.
     """
+    known = {f"LOUPE_{name.upper()}" for name in Settings.model_fields}
+    unknown = {name for name in os.environ if name.upper().startswith("LOUPE_")} - known
+    if unknown:
+        raise SettingsError(
+            f"{min(unknown)}: expected one of {', '.join(sorted(known))}, found a name that is none of them"
+        )
     try:
         return Settings()
     except ValidationError as error:

@@ -26,7 +26,7 @@ from vision.inspection.certificate import Assumption
 from vision.inspection.policy import Costs, Decision, Policy, Rates
 
 Floats = npt.NDArray[np.float64]
-PROBABILITIES = st.floats(min_value=0, max_value=1)
+PROBABILITIES = st.floats(min_value=0, max_value=1) | st.sampled_from(GRID[::40].tolist())  # ties as well
 ESCAPES = st.sampled_from([0.03, 0.05, 0.1, 0.2, 0.3])
 CONFIDENCES = st.sampled_from([0.8, 0.9, 0.95, 0.99])
 COST = st.floats(min_value=0, max_value=1000)
@@ -304,7 +304,7 @@ def test_twelve_groups_without_a_miss_cannot_certify_five_percent() -> None:
     assert not found.certified
     assert found.policy.accept_at is None
     assert found.explanation(0.05, 0.95) == (
-        "not certified: 5.00% at 95% confidence takes at least 59 groups with a defective part without a miss, "
+        "not certified: 5% at 95% confidence takes at least 59 groups with a defective part without a miss, "
         "found 12 (groups exchangeable); the policy accepts nothing"
     )
 
@@ -314,7 +314,7 @@ def test_fifty_nine_groups_without_a_miss_certify_five_percent() -> None:
     found = certified(np.full(236, 0.9), np.full(236, 0.1), names)
     assert found.certified
     assert found.explanation(0.05, 0.95) == (
-        "certified: at most 5.00% of defective parts accepted, 95% confidence, groups exchangeable"
+        "certified: at most 5% of defective parts accepted, 95% confidence, groups exchangeable"
     )
 
 
@@ -365,7 +365,7 @@ def test_without_enough_defective_parts_the_policy_accepts_nothing_and_says_what
     found = certified(np.full(58, 0.9), np.full(100, 0.1))
     assert (found.certified, found.policy.accept_at, found.bounds[0].holds) == (False, None, False)
     assert found.explanation(0.05, 0.95) == (
-        "not certified: 5.00% at 95% confidence takes at least 59 defective parts without a miss, found 58 "
+        "not certified: 5% at 95% confidence takes at least 59 defective parts without a miss, found 58 "
         "(parts exchangeable); the policy accepts nothing"
     )
 
@@ -374,7 +374,7 @@ def test_a_model_that_is_sure_of_what_it_misses_cannot_be_certified_however_many
     found = certified([*np.full(20, 1e-9), *np.full(180, 0.9)], np.full(100, 1e-9))
     assert (found.certified, found.bounds[0].failures) == (False, 20)
     assert found.explanation(0.05, 0.95) == (
-        "not certified: 5.00% at 95% confidence cannot be shown: of 200 defective parts the strictest threshold misses 20, "
+        "not certified: 5% at 95% confidence cannot be shown: of 200 defective parts the strictest threshold misses 20, "
         "which bounds the rate by 14.20% only (parts exchangeable); the policy accepts nothing"
     )
 
@@ -385,6 +385,11 @@ def test_where_reviewing_costs_nothing_nothing_is_accepted_and_the_reason_is_the
     assert "could be certified, but at these costs accepting nothing costs least" in found.explanation(
         0.05, 0.95
     )
+
+
+def test_what_was_asked_is_repeated_without_rounding_it_up() -> None:
+    found = certified(np.full(100, 0.9), np.full(100, 0.1), max_escape=0.00125, confidence=0.999)
+    assert found.explanation(0.00125, 0.999).startswith("not certified: 0.125% at 99.9% confidence takes")
 
 
 @pytest.mark.parametrize(("bad", "good"), [([], [0.1, 0.2]), ([0.8, 0.9], [])])

@@ -223,7 +223,7 @@ def test_parity_is_the_largest_difference_over_the_pictures_both_have_seen() -> 
     [
         [[1 + 2 * PARITY_TOLERANCE, 0], [0, 0.001]],  # too far off
         [[1, 0], [0.002, 0.001]],  # near, but another label
-        [[1, float("nan")], [0, 0.001]],  # no number at all
+        [[float("nan"), 0], [0, 0.001]],  # no number at all, though the same label
     ],
 )
 def test_an_export_that_answers_otherwise_is_refused(theirs: list[list[float]]) -> None:

@@ -135,9 +135,8 @@ def test_the_calibration_error_is_the_weighted_gap_between_confidence_and_accura
 
 
 def test_full_confidence_belongs_to_the_last_bin() -> None:
-    assert expected_calibration_error(
-        np.array([1.0, 0.99]), np.array([True, True]), bins=10
-    ) == pytest.approx(0.005)
+    confidence, correct = np.array([1.0, 0.92]), np.array([False, True])
+    assert expected_calibration_error(confidence, correct, bins=10) == pytest.approx(0.96 - 0.5)
 
 
 def test_predictions_as_right_as_they_claim_have_no_calibration_error() -> None:

@@ -19,9 +19,9 @@ from training.report import write_report
 from training.run import read_run
 from training.score import Scored, score, torch_scorer
 from training.statistics import Rate
-from vision.bundle import open_bundle
+from vision.bundle import REFERENCE, open_bundle
 from vision.commands.output import JsonFlag, Output, bar
-from vision.errors import ManifestError, StorageError
+from vision.errors import ManifestError, SettingsError, StorageError
 from vision.inspection.inspect import Inspector
 from vision.qualify import Choice, choose
 
@@ -52,6 +52,10 @@ def evaluate(
     output = Output(json)
     items = items_of(manifest_of(data, images, split_column, group_column, where), split)
     is_run = (model / "run.json").exists()
+    if is_run and file is not None:
+        raise SettingsError(
+            f"--file {file}: expected a bundle, found the run {model}, which is judged in torch"
+        )
     with bar() as progress:
         task = progress.add_task("scoring", total=len(items), note="")
 
@@ -63,6 +67,9 @@ def evaluate(
             inspector = None
         else:
             inspector, one = judge_bundle(model, items, file=file, advance=advance)
+            seen = learned_from(inspector, one)
+            if seen:
+                output.warn(f"{seen} of these pictures were learned from; figures on them are too good")
     evaluation = figures_of(one, slice_by=slice_by or None)
     if is_run and record_opening(model, split) > 1:
         output.warn(
@@ -124,6 +131,12 @@ def judge_bundle(
         temperature=inspector.decision.temperature,
         verdicts=verdicts,
     )
+
+
+def learned_from(inspector: Inspector, one: Judged) -> int:
+    """How many of the judged pictures the bundle's model was trained or tuned on."""
+    seen = set(inspector.bundle.arrays(REFERENCE)["seen"].tolist())
+    return sum(int(digest[:16], 16) in seen for digest in one.scored.digests)
 
 
 def record_opening(run: Path, split: str) -> int:

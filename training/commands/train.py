@@ -17,10 +17,11 @@ from training.commands.options import (
 )
 from training.fit import fit
 from training.manifest import Manifest, carve, good_label
+from training.model import check_weights
 from training.recipe import Recipe, read_recipe
 from training.run import Picture, Run, read_run
 from vision.commands.output import JsonFlag, Output
-from vision.errors import LoupeError, SettingsError
+from vision.errors import LoupeError, ManifestError, SettingsError
 
 
 def train(
@@ -98,8 +99,15 @@ def plan(
 
     Raises:
         ManifestError: the labels, the split or the files are not what training needs.
+        SettingsError: there are no such weights.
     """
     chosen = good_label(manifest, good)
+    check_weights(weights)
+    missing = set(manifest.labels) - {item.label for item in manifest.split("train")}
+    if missing:
+        raise ManifestError(
+            f"{manifest.source}: expected every label in the train split, found no '{min(missing)}'"
+        )
     kept, tune = carve(items_of(manifest, "train"), recipe.tune_fraction, seed=seed)
     return Run(
         recipe=recipe,

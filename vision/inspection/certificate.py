@@ -83,6 +83,14 @@ class Certificate(BaseModel):
         """The certificate in one sentence."""
         bound = next(bound for bound in self.bounds if bound.assumption == self.binding)
         return (
-            f"at most {self.max_escape:.2%} of defective parts are accepted, with {self.confidence:.0%} confidence, "
-            f"{self.binding} ({bound.failures} of {bound.units} missed in calibration, bound {bound.upper:.2%})"
+            f"{promise(self.binding, self.max_escape)}, with {100 * self.confidence:g}% confidence, {self.binding} "
+            f"({bound.failures} of {bound.units} missed in calibration, bound {100 * bound.upper:.3g}%)"
         )
+
+
+def promise(binding: Assumption, max_escape: float) -> str:
+    """What a bound promises, in words: over groups it speaks of groups, however many parts they hold."""
+    share = f"{100 * max_escape:g}%"
+    if binding == "parts exchangeable":
+        return f"at most {share} of defective parts are accepted"
+    return f"in at most {share} of groups with a defective part is any of them accepted"

@@ -187,6 +187,8 @@ def open_inspector(
     trusted: Iterable[Ed25519PublicKey] = (),
     require_signature: bool = False,
     choice: Choice | None = None,
+    drift_alpha: float | None = None,
+    on_drift: OnDrift = "review_all",
 ) -> Inspector:
     """Open and verify a bundle, load its model as qualified for this machine, and warm it up.
 
@@ -194,7 +196,7 @@ def open_inspector(
         BundleError: as `vision.bundle.open_bundle` and `Inspector`.
     """
     bundle = open_bundle(path, trusted=trusted, require_signature=require_signature)
-    inspector = Inspector(bundle, choice=choice)
+    inspector = Inspector(bundle, choice=choice, drift_alpha=drift_alpha, on_drift=on_drift)
     inspector.session.warm_up(bundle.manifest.preprocess.size_wh)
     return inspector
 

@@ -82,12 +82,12 @@ def test_one_file_of_a_bundle_may_be_asked_for(loupe: Loupe, bundle: Path, manif
 
 
 def test_a_report_is_written_where_asked(loupe: Loupe, bundle: Path, manifest: Path, tmp_path: Path) -> None:
-    report = tmp_path / "reports[1]" / "plates.html"
+    report = tmp_path / "reports[old]" / "plates.html"
     ended = loupe("evaluate", bundle, "--data", manifest, "--report", report, "--json")
     assert (ended.code, ended.json["report"]) == (0, str(report))
     assert report.read_text(encoding="utf-8").lstrip().lower().startswith("<!doctype html")
     people = loupe("evaluate", bundle, "--data", manifest, "--report", report)
-    assert "reports[1]" in people.out
+    assert "reports[old]" in people.out
 
 
 def test_slices_may_be_chosen(loupe: Loupe, bundle: Path, manifest: Path) -> None:
@@ -186,6 +186,20 @@ def test_an_opening_that_cannot_be_noted_shows_nothing(evaluate: Evaluate, run: 
     ended = evaluate()
     assert (ended.code, ended.json["error"]["type"]) == (1, "StorageError")
     assert "openings.jsonl: cannot be written" in ended.err
+
+
+@pytest.mark.torch
+def test_a_run_has_no_files_to_choose_from(evaluate: Evaluate, run: Path) -> None:
+    ended = evaluate("--file", FLOAT32)
+    assert (ended.code, ended.json["error"]["type"]) == (2, "SettingsError")
+    assert "--file model.onnx: expected a bundle, found the run" in ended.err
+    assert not (run / "openings.jsonl").exists()
+
+
+@pytest.mark.torch
+def test_a_run_may_be_reported_on_too(evaluate: Evaluate, tmp_path: Path) -> None:
+    assert evaluate("--report", tmp_path / "run.html").code == 0
+    assert (tmp_path / "run.html").stat().st_size > 10_000
 
 
 @pytest.mark.torch

@@ -30,7 +30,7 @@ def test_a_finished_run_becomes_one_file(loupe: Loupe, finished: Path, tmp_path:
 def test_people_are_shown_the_figures_and_the_next_command(
     loupe: Loupe, finished: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "cells[1]"
+    out = tmp_path / "cells[old]"
     ended = loupe("export", finished, "--out", out)
     assert ended.code == 0
     assert "20 pictures: largest logit difference" in ended.out

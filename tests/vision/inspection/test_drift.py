@@ -115,7 +115,6 @@ def test_the_capital_outgrows_any_float_and_shrinks_again_without_harm() -> None
     assert 800 < high.log_capital < math.inf
     low = run(high, [0.0] * 4000)
     assert -math.inf < low.log_capital < high.log_capital
-    assert low.alarm, "an alarm stays until a new calibration"
 
 
 def test_an_alarm_is_raised_when_the_capital_reaches_one_over_alpha_and_not_before() -> None:
@@ -124,6 +123,15 @@ def test_an_alarm_is_raised_when_the_capital_reaches_one_over_alpha_and_not_befo
         assert state.log_capital < math.log(100)
         state = state.update(100.0)
     assert state.log_capital >= math.log(100)
+
+
+def test_an_alarm_stays_however_usual_the_parts_become() -> None:
+    rng = np.random.default_rng(6)
+    state = run(begin(rng, alpha=0.01), [100.0] * 15)
+    assert state.alarm
+    state = run(state, smooth(rng, 500).tolist())
+    assert state.log_capital < math.log(100)
+    assert state.alarm
 
 
 def test_the_same_parts_give_the_same_state() -> None:

@@ -89,17 +89,16 @@ def test_where_nothing_speaks_for_a_defect_there_is_no_region(level: float) -> N
 
 def test_the_region_is_what_hangs_together_with_the_peak() -> None:
     heat = np.zeros((5, 6), np.float32)
-    heat[0:2, 0:2] = np.array(
-        [[10, 5], [4.9, 6]]
-    )  # the peak, just enough, just too little, connected over a corner
+    # too little beside the peak, enough over its corner
+    heat[0:2, 0:3] = np.array([[10, 4.9, 0], [4.9, 6, 5]])
     heat[4, 5] = 9  # strong but apart
     heat[3, 0] = -20
     region = hottest_region(heat, (60, 100))
     assert region is not None
     assert REGION_LEVEL == 0.5
-    assert np.argwhere(region.mask).tolist() == [[0, 0], [0, 1], [1, 1]]
-    assert region.box_xyxy == (0, 0, 20, 40)
-    assert region.contribution == pytest.approx((10 + 5 + 6) / 30)
+    assert np.argwhere(region.mask).tolist() == [[0, 0], [1, 1], [1, 2]]
+    assert region.box_xyxy == (0, 0, 30, 40)
+    assert region.contribution == pytest.approx((10 + 6 + 5) / 30)
 
 
 def test_a_map_of_one_cell_is_a_region() -> None:
