@@ -23,7 +23,7 @@ rig:  ## install the Debian packages that some tests need (root)
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
 
 demo: setup  ## train, certify, export and inspect real solar cells; about ten minutes
-	rm -rf $(DEMO)
+	@if [ -f $(DEMO)/manifest.csv ] && [ -d $(DEMO)/run ]; then rm -rf $(DEMO); fi  # an earlier demo, nothing else
 	$(BIN)/loupe demo --out $(DEMO)
 
 check: setup  ## format, lint, types, import contracts, stubs, wheel

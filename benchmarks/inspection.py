@@ -181,7 +181,7 @@ def memory(bundle: Bundle) -> Figure:
     done = subprocess.run(arguments, input=data, capture_output=True, check=True)
     return Figure(
         name="inspect_peak_memory",
-        value=round(float(done.stdout), 1),
+        value=round(int(done.stdout) / 1024, 1),
         unit="MiB",
         target="<= 350",
         note="20 pictures",

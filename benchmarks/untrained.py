@@ -6,18 +6,11 @@ import cv2
 import numpy as np
 from safetensors.torch import save_file
 
-from training.export import (
-    FLOAT32,
-    INT8,
-    calibration_pictures,
-    guard_figures,
-    load_network,
-    pack,
-    quantise,
-    to_onnx,
-)
+from training.export import load_network, to_onnx
 from training.manifest import Item
 from training.model import build
+from training.pack import FLOAT32, INT8, pack
+from training.quantise import calibration_pictures, guard_figures, quantise
 from training.recipe import read_recipe
 from training.run import Picture, Result, Run
 from training.score import score

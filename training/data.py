@@ -55,6 +55,11 @@ def file_digest(path: Path) -> str:
     return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
+def fingerprint(digest: str) -> int:
+    """The first 8 bytes of a SHA-256: enough to know a picture again, too little to rebuild it."""
+    return int(digest[:16], 16)
+
+
 def cached(
     items: Sequence[Item],
     spec: PreprocessSpec,

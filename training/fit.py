@@ -1,12 +1,13 @@
 """The training loop: a run's settings in, a trained network in the run's folder out.
 
-Reads top to bottom: `fit` launches one process a device, `_Fitting` holds what changes from step to step,
-`_Fitting.run` is the loop. Every picture drawn is a function of seed and step, so a run that was killed goes on from
+Reads top to bottom: `fit` launches one process a device, `Fitting` holds what changes from step to step,
+`Fitting.run` is the loop. Every picture drawn is a function of seed and step, so a run that was killed goes on from
 its last checkpoint with the draws it would have had. It knows nothing of manifests or bundles.
 """
 
 import json
 import math
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -33,12 +34,13 @@ from training.model import Network, build
 from training.recipe import Recipe
 from training.run import Result, Run
 from vision.commands.output import bar
-from vision.files import atomic_path
+from vision.files import append_line, atomic_path
 from vision.machine import this_machine
 
 CHECKPOINT_EVERY_S: Final = 120.0
 _REPORT_EVERY: Final = 10  # steps
 _CHECKPOINT: Final = "checkpoint.pt"
+_BEST: Final = "best.safetensors"
 _MODEL: Final = "model.safetensors"
 
 
@@ -96,22 +98,21 @@ def fit(run: Run, out: Path, *, devices: int = 1) -> Run:
 
 
 def _fit(fabric: lf.Fabric, run: Run, out: Path) -> Run:
-    fitting = _Fitting(fabric, run, out)
+    fitting = Fitting(fabric, run, out)
     fitting.restore()
     with _first_interrupt_waits(fitting):
         result = fitting.run()
     finished = run.model_copy(update={"result": result})
     if fabric.is_global_zero:
         finished.write(out)
-        (out / _CHECKPOINT).unlink(missing_ok=True)
-        for file in (out / "cache").glob("*.npy"):
-            file.unlink()
-        (out / "cache").rmdir()
+        for name in (_CHECKPOINT, _BEST):
+            (out / name).unlink(missing_ok=True)
+        shutil.rmtree(out / "cache", ignore_errors=True)
     return finished
 
 
 @contextmanager
-def _first_interrupt_waits(fitting: "_Fitting") -> Iterator[None]:
+def _first_interrupt_waits(fitting: "Fitting") -> Iterator[None]:
     """Let the first Ctrl-C end the run after the step in hand, and the second one at once."""
 
     def ask(_signal: int, _frame: object) -> None:
@@ -133,7 +134,9 @@ def learning_rate_factor(progress: float, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
 
 
-class _Fitting:
+class Fitting:
+    """One process's share of a run: what changes from step to step."""
+
     def __init__(self, fabric: lf.Fabric, run: Run, out: Path) -> None:
         fabric.seed_everything(run.seed, verbose=False)
         self.fabric, self.settings, self.out, self.recipe = fabric, run, out, run.recipe
@@ -162,8 +165,8 @@ class _Fitting:
     def run(self) -> Result:
         with bar(counted=False) as progress_bar:
             task = progress_bar.add_task("training", total=1.0, note="")
+            started = time.monotonic()
             for size_px, batch, labels in self.draws(progress_bar):
-                started = time.monotonic()
                 loss = self.step(batch, labels)
                 self.count(time.monotonic() - started, len(batch) * self.fabric.world_size)
                 self.report(loss, size_px, progress_bar, task)
@@ -174,6 +177,7 @@ class _Fitting:
                 if self.interrupted:
                     self.checkpoint()
                     raise KeyboardInterrupt
+                started = time.monotonic()  # the next draw's decoding and augmentation count, too
         return self.finish()
 
     def draws(self, progress_bar: Progress) -> Iterator[tuple[int, Tensor, Tensor]]:
@@ -248,8 +252,8 @@ class _Fitting:
             "epoch": self.counters.epoch,
             "progress": round(self.progress(), 4),
         }
-        with (self.out / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps({**head, "elapsed_s": round(self.counters.elapsed_s, 1), **values}) + "\n")
+        line = json.dumps({**head, "elapsed_s": round(self.counters.elapsed_s, 1), **values})
+        append_line(self.out / "metrics.jsonl", line)
 
     def cache(self, size_px: int, progress_bar: Progress) -> PictureCache:
         return self._prepared(self.items, size_px, progress_bar)
@@ -276,9 +280,9 @@ class _Fitting:
             counters.best_auroc, counters.best_loss, counters.best_step = auroc, loss, counters.step
             counters.epochs_since_best = 0
             self.save_best()
-        self.log(tune_auroc=round(auroc, 4), tune_loss=round(loss, 4))
         seconds = time.monotonic() - started
         counters.elapsed_s += self.fabric.broadcast(seconds) if self.fabric.world_size > 1 else seconds
+        self.log(tune_auroc=round(auroc, 4), tune_loss=round(loss, 4))
         self.checkpoint()
 
     @torch.inference_mode()
@@ -301,7 +305,7 @@ class _Fitting:
     def save_best(self) -> None:
         if self.fabric.is_global_zero:
             state = {name: value.contiguous().cpu() for name, value in self.ema.module.state_dict().items()}
-            with atomic_path(self.out / _MODEL) as unfinished:
+            with atomic_path(self.out / _BEST) as unfinished:
                 save_file(state, unfinished)
 
     def checkpoint(self) -> None:
@@ -331,7 +335,7 @@ class _Fitting:
     def finish(self) -> Result:
         counters = self.counters
         if self.fabric.is_global_zero:
-            restore_prior(self.out / _MODEL, self.labels)
+            restore_prior(self.out / _BEST, self.out / _MODEL, self.labels)
         return Result(
             step=counters.best_step,
             steps=counters.step,
@@ -343,13 +347,13 @@ class _Fitting:
         )
 
 
-def restore_prior(model: Path, labels: npt.NDArray[np.int64]) -> None:
-    """Take class-balanced sampling back out of the head's bias.
+def restore_prior(best: Path, model: Path, labels: npt.NDArray[np.int64]) -> None:
+    """Write `model` from `best` with class-balanced sampling taken back out of the head's bias.
 
     Trained on equal shares a network's logits hold log(1/C) where the data's own share of a class belongs; adding
     log(share x C) gives the posterior for the data as it is (Saerens et al. 2002, Neural Computation 14).
     """
-    state = load_file(model)
+    state = load_file(best)
     shares = np.bincount(labels) / len(labels)
     state["head.bias"] = state["head.bias"] + torch.from_numpy(np.log(shares * len(shares))).float()
     with atomic_path(model) as unfinished:

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from training.certify import Calibration, Certification, certify, fit_temperature
-from training.data import file_digest
-from training.manifest import Item
+from training.data import file_digest, fingerprint
+from training.manifest import Item, check_labels
 from training.score import Scored, score
 from vision.bundle import REFERENCE, Bundle, rewrite
 from vision.errors import BundleError, ManifestError
@@ -63,7 +63,7 @@ def issue(
     """
     spec = inspection_spec(bundle)
     _check_reference(bundle)
-    _check_labels(bundle, items)
+    check_labels(items, bundle.manifest.labels)
     _refuse_seen(bundle, items)
     decisions, certifications, today = {}, {}, datetime.datetime.now(datetime.UTC).date().isoformat()
     digest = ""
@@ -105,13 +105,6 @@ def _check_reference(bundle: Bundle) -> None:
         raise BundleError(f"{bundle.path}: {REFERENCE}: expected an array '{min(missing)}', found none")
 
 
-def _check_labels(bundle: Bundle, items: Sequence[Item]) -> None:
-    unknown = {item.label for item in items} - set(bundle.manifest.labels)
-    if unknown:
-        known = ", ".join(bundle.manifest.labels)
-        raise ManifestError(f"calibration: expected the bundle's labels {known}, found '{min(unknown)}'")
-
-
 def _refuse_seen(bundle: Bundle, items: Sequence[Item]) -> None:
     """Calibration pictures must be new to the model and each count once, or the certificate is worth nothing."""
     seen = set(bundle.arrays(REFERENCE)["seen"].tolist())
@@ -123,7 +116,7 @@ def _refuse_seen(bundle: Bundle, items: Sequence[Item]) -> None:
                 f"{item.path}: expected each calibration picture once, found {found[digest]} again"
             )
         found[digest] = item.path
-        if int(digest[:16], 16) in seen:
+        if fingerprint(digest) in seen:
             raise ManifestError(
                 f"{item.path}: expected calibration pictures that the model was not trained or tuned on, found one that it was"
             )

@@ -61,7 +61,10 @@ class Manifest:
 
     def digest(self) -> str:
         """SHA-256 over labels, splits, groups and file names: which data a model was made from."""
-        rows = sorted(f"{item.path.name}|{item.label}|{item.split}|{item.group}" for item in self.items)
+        rows = sorted(
+            f"{item.columns.get('path', item.path.name)}|{item.label}|{item.split}|{item.group}"
+            for item in self.items
+        )
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 
@@ -145,6 +148,17 @@ def refuse_straddling(manifest: Manifest) -> None:
         )
 
 
+def check_labels(items: Iterable[Item], labels: tuple[str, ...]) -> None:
+    """Refuse pictures of a kind that a model does not know.
+
+    Raises:
+        ManifestError: a label is not among the model's.
+    """
+    unknown = {item.label for item in items} - set(labels)
+    if unknown:
+        raise ManifestError(f"expected the model's labels {', '.join(labels)}, found '{min(unknown)}'")
+
+
 def carve(
     items: tuple[Item, ...], fraction: float, *, seed: int = 0
 ) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
@@ -194,13 +208,15 @@ def _read_folder(root: Path) -> Manifest:
         )
     items = []
     for path in sorted(root.rglob("*")):
-        parts = path.relative_to(root).parts
+        name = str(path.relative_to(root))
+        parts = Path(name).parts
         depth = 2 if has_splits else 1
         if any(part.startswith(".") for part in parts):
             continue  # .ipynb_checkpoints/, and ._NAME.jpg as macOS leaves them
         if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and len(parts) > depth:
-            split = parts[0] if has_splits else _split_of(str(path.relative_to(root)))
-            items.append(Item(path=path, label=parts[depth - 1], split=split, group=str(path), columns={}))
+            split = parts[0] if has_splits else _split_of(name)
+            columns = {"path": name}
+            items.append(Item(path=path, label=parts[depth - 1], split=split, group=name, columns=columns))
     return Manifest(source=root, items=tuple(items), grouped=False)
 
 

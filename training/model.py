@@ -85,9 +85,24 @@ def _features_of(backbone: str) -> tuple[nn.Module, int]:
         raise SettingsError(f"backbone: expected a convolutional network, found '{backbone}'")
     kept = {name: module for name, module in model.named_children() if name not in {"avgpool", "fc"}}
     named = nn.Sequential()
-    for name, module in kept.items():
-        named.add_module(name, module)
+    for name in _pooled_before_relu(list(kept)):
+        named.add_module(name, kept[name])
     return named, heads[-1].in_features
+
+
+def _pooled_before_relu(names: list[str]) -> list[str]:
+    """`relu, maxpool` the other way round: the same numbers, but ONNX Runtime then keeps the quantiser out of the pooling.
+
+    See docs/decisions/0004.
+    """
+    if (
+        "relu" in names
+        and names.index("relu") + 1 < len(names)
+        and names[names.index("relu") + 1] == "maxpool"
+    ):
+        at = names.index("relu")
+        return [*names[:at], "maxpool", "relu", *names[at + 2 :]]
+    return names
 
 
 def build(backbone: str, classes: int, weights: str) -> Network:
@@ -97,32 +112,39 @@ def build(backbone: str, classes: int, weights: str) -> Network:
         SettingsError: the weights are not there, or are not this backbone's.
     """
     network = Network(backbone, classes)
+    path = check_weights(weights)
     if weights == "none":
         return network
-    if weights == "imagenet":
-        full = torchvision.models.get_model(backbone, weights="DEFAULT")
-        state = {
-            name: value
-            for name, value in full.state_dict().items()
-            if not name.startswith(("fc.", "classifier."))
-        }
-        state = {name.removeprefix("features."): value for name, value in state.items()}
-    else:
-        state = _read_state(check_weights(weights), weights)
+    state = _imagenet(backbone) if path is None else _read_state(path, weights)
     _load(network, state, weights)
     return network
 
 
-def check_weights(weights: str) -> Path:
-    """The file that `--weights` names; for `imagenet` and `none`, which name none, the warm start's.
+def check_weights(weights: str) -> Path | None:
+    """The file that `--weights` names; `imagenet` and `none` name none.
 
     Raises:
         SettingsError: there is no such file.
     """
-    path = WARMSTART if weights in {"warmstart", "imagenet", "none"} else Path(weights)
+    if weights in {"imagenet", "none"}:
+        return None
+    path = WARMSTART if weights == "warmstart" else Path(weights)
     if not path.is_file():
         raise SettingsError(f"--weights: expected warmstart, imagenet, none or a file, found '{weights}'")
     return path
+
+
+def _imagenet(backbone: str) -> dict[str, Tensor]:
+    """Torchvision's weights without their head, downloaded where they are not there yet."""
+    try:
+        full = torchvision.models.get_model(backbone, weights="DEFAULT")
+    except OSError as error:  # urllib's errors among them
+        raise SettingsError(
+            f"--weights imagenet: torchvision's weights cannot be downloaded: {error}"
+        ) from error
+    state = full.state_dict().items()
+    kept = {name: value for name, value in state if not name.startswith(("fc.", "classifier."))}
+    return {name.removeprefix("features."): value for name, value in kept.items()}
 
 
 def _read_state(path: Path, weights: str) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 RUN/run.json            settings, labels, roles of the data, result
 RUN/metrics.jsonl       one line a report, while training goes on
 RUN/checkpoint.pt       where to go on from, until the run is complete
+RUN/best.safetensors    the best network so far, until the run is complete
 RUN/model.safetensors   the network, when the run is complete
 """
 

@@ -56,6 +56,8 @@ class FileEntry(BaseModel):
 class Guard(BaseModel):
     """What quantising changed, measured on the tune part: the reason an int8 file may be used.
 
+    There are no thresholds before certification, so a verdict is the most probable label here.
+
     `balanced_accuracy_drop` in points (1 point = 0.01), `verdict_changes` as a fraction of pictures.
     """
 

@@ -124,6 +124,19 @@ def write_bytes(path: Path, data: bytes) -> None:
         unfinished.write_bytes(data)
 
 
+def append_line(path: Path, line: str) -> None:
+    """Append one line to a log.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write indented JSON whole or not at all.
 

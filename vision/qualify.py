@@ -1,7 +1,7 @@
 """Which file of a bundle this machine should run, on how many threads: measured once, then remembered.
 
-int8 is a candidate only where its accuracy guard was passed and the processor has VNNI-class instructions; among the
-candidates the faster median wins. The answer is kept for this bundle on this processor, in the cache folder.
+int8 is a candidate only where its accuracy guard was passed and the processor has VNNI-class instructions; where one file is
+certified, only certified files are. Among the candidates the faster median wins. The answer is kept for this bundle on this processor, in the cache folder.
 """
 
 import statistics
@@ -56,14 +56,25 @@ class Qualification(BaseModel):
 def eligible(bundle: Bundle, machine: Machine) -> tuple[list[str], dict[str, str]]:
     """The files that may run here, float32 first, and why the others may not."""
     chosen, refused = [], {}
+    certified = _certified(bundle)
     for name, entry in sorted(bundle.manifest.models.items(), key=lambda pair: pair[1].precision):
-        if entry.precision == "int8" and entry.guard is None:
+        if certified and name not in certified:
+            refused[name] = f"it is not certified, {min(certified)} is"
+        elif entry.precision == "int8" and entry.guard is None:
             refused[name] = "its accuracy guard was not passed"
         elif entry.precision == "int8" and not machine.has_vnni:
             refused[name] = "this processor has no VNNI-class instructions"
         else:
             chosen.append(name)
     return chosen, refused
+
+
+def _certified(bundle: Bundle) -> set[str]:
+    """The files for which the decision part, whatever its task, keeps a certificate."""
+    files = bundle.manifest.decision.get("files")
+    if not isinstance(files, dict):
+        return set()
+    return {name for name, one in files.items() if isinstance(one, dict) and one.get("certificate")}
 
 
 def _candidates(bundle: Bundle, machine: Machine) -> tuple[list[str], dict[str, str]]:

@@ -96,7 +96,14 @@ def test_an_overconfident_model_is_cooled_down_by_a_temperature_above_one() -> N
     logits = np.tile([6.0, -6.0], (100, 1))
     classes = (np.arange(100) < 20).astype(np.int64)  # sure each time, wrong in a fifth
     temperature = fit_temperature(logits, classes)
-    assert 1 / (1 + math.exp(-12 / temperature)) == pytest.approx(0.8, abs=1e-4)
+    assert 1 / (1 + math.exp(-12 / temperature)) == pytest.approx(0.8, abs=2e-3)
+
+
+def test_pictures_told_apart_without_a_mistake_do_not_make_the_model_certain_of_everything() -> None:
+    logits = np.tile([3.0, -3.0], (60, 1)) * np.where(np.arange(60) < 30, 1, -1)[:, None]
+    temperature = fit_temperature(logits, (np.arange(60) >= 30).astype(np.int64))
+    sure = 1 / (1 + math.exp(-6 / temperature))
+    assert sure == pytest.approx(31 / 32, abs=1e-3)  # Platt's target for 30 pictures a class
 
 
 # --- fixed-sequence testing
@@ -314,7 +321,8 @@ def test_fifty_nine_groups_without_a_miss_certify_five_percent() -> None:
     found = certified(np.full(236, 0.9), np.full(236, 0.1), names)
     assert found.certified
     assert found.explanation(0.05, 0.95) == (
-        "certified: at most 5% of defective parts accepted, 95% confidence, groups exchangeable"
+        "certified: in at most 5% of groups with a defective part is any of them accepted, 95% confidence, "
+        "groups exchangeable"
     )
 
 

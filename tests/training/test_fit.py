@@ -183,10 +183,10 @@ def test_the_learning_rate_warms_up_and_ends_at_nothing() -> None:
 
 def test_the_prior_of_balanced_sampling_is_taken_back_out(tmp_path: Path) -> None:
     network = build("resnet18", 2, "none")
-    path = tmp_path / "model.safetensors"
-    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, path)
+    best, path = tmp_path / "best.safetensors", tmp_path / "model.safetensors"
+    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, best)
 
-    restore_prior(path, np.array([0] * 10 + [1] * 90))
+    restore_prior(best, path, np.array([0] * 10 + [1] * 90))
 
     shift = load_file(path)["head.bias"] - network.head.bias.detach()
     assert shift[1] - shift[0] == pytest.approx(np.log(9), abs=1e-5)

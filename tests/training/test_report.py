@@ -348,7 +348,7 @@ def test_a_run_without_a_policy_is_reported_as_what_it_is(
 @pytest.mark.parametrize(
     ("policy", "certificate", "tone", "said"),
     [
-        (POLICY, CERTIFICATE, "held", "At most 5.00% of defective parts are accepted"),
+        (POLICY, CERTIFICATE, "held", "At most 5% of defective parts are accepted"),
         (Policy(reject_at=0.9), None, "plain", "each one is rejected or sent to review."),
         (Policy(), None, "plain", "each one is sent to review."),
         (None, None, "plain", "no escape rate is promised"),

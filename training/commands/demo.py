@@ -12,14 +12,14 @@ from training import elpv
 from training.commands import certify as certifying
 from training.commands.evaluate import judge_bundle, record_opening
 from training.commands.train import begin, plan
-from training.evaluate import Judged, evaluate
+from training.evaluate import Evaluation, Judged, evaluate
 from training.export import export
 from training.fit import fit
 from training.issue import Issued, Terms, issue
 from training.manifest import Manifest, read_manifest
 from training.recipe import read_recipe
 from training.report import write_report
-from vision.bundle import Bundle, open_bundle
+from vision.bundle import Bundle
 from vision.commands.output import JsonFlag, Output, bar
 from vision.errors import LoupeError, SettingsError
 from vision.inspection.policy import Costs
@@ -55,10 +55,9 @@ def demo(
     measured = qualify(issued.bundle, settings=read_settings())
     output.say(f"this machine runs {measured.choice.file} on {measured.choice.threads} threads")
     report = out / "report.html"
-    one = _inspect(out, manifest, report)
+    one, evaluation = _inspect(out, manifest, report)
     verdicts = one.verdicts or ()
     counts = Counter(verdict.decision.value for verdict in verdicts)
-    evaluation = evaluate(one)
     chosen = measured.choice.file
     line = issued.certifications[chosen].explanation(max_escape, 0.95)
     output.result(
@@ -101,7 +100,7 @@ def _train(manifest: Manifest, folder: Path, minutes: float) -> None:
 
 
 def _certify(bundle: Bundle, manifest: Manifest, max_escape: float, output: Output) -> Issued:
-    """Certify with parts taken for independent: twelve modules cannot support any useful bound over modules."""
+    """Certify with parts taken for independent: so few modules cannot support any useful bound over modules."""
     output.say("certifying on cells that the model has not seen")
     terms = Terms(max_escape=max_escape, confidence=0.95, costs=Costs(), assume_independent_parts=True)
     items = manifest.split("val")
@@ -110,24 +109,25 @@ def _certify(bundle: Bundle, manifest: Manifest, max_escape: float, output: Outp
         return issue(bundle, items, terms, advance=lambda n: progress.advance(task, n))
 
 
-def _inspect(out: Path, manifest: Manifest, report: Path) -> Judged:
+def _inspect(out: Path, manifest: Manifest, report: Path) -> tuple[Judged, Evaluation]:
     record_opening(out / "run", "test")
     items = manifest.split("test")
     with bar() as progress:
         task = progress.add_task("inspecting", total=len(items), note="")
         inspector, one = judge_bundle(out / "bundle", items, advance=lambda n: progress.advance(task, n))
+    evaluation = evaluate(one)
     write_report(
         report,
         title="Solar cells of unseen modules",
-        evaluation=evaluate(one),
+        evaluation=evaluation,
         judged=one,
         policy=inspector.decision.policy,
         certificate=inspector.decision.certificate,
         temperature=inspector.decision.temperature,
-        preprocess=open_bundle(out / "bundle").manifest.preprocess,
+        preprocess=inspector.bundle.manifest.preprocess,
         notice=elpv.NOTICE,
     )
-    return one
+    return one, evaluation
 
 
 def _verdicts(one: Judged) -> Table:

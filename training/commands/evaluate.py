@@ -11,17 +11,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from training.commands.options import Data, GroupColumn, Images, SplitColumn, Where, items_of, manifest_of
+from training.data import fingerprint
 from training.evaluate import Evaluation, Judged, judged
 from training.evaluate import evaluate as figures_of
 from training.export import load_network
-from training.manifest import Item
+from training.manifest import Item, check_labels
 from training.report import write_report
 from training.run import read_run
 from training.score import Scored, score, torch_scorer
 from training.statistics import Rate
 from vision.bundle import REFERENCE, open_bundle
 from vision.commands.output import JsonFlag, Output, bar
-from vision.errors import ManifestError, SettingsError, StorageError
+from vision.errors import SettingsError, StorageError
 from vision.inspection.inspect import Inspector
 from vision.qualify import Choice, choose
 
@@ -89,9 +90,11 @@ def evaluate(
             if inspector
             else read_run(model).recipe.preprocess,
         )
+    accuracy = evaluation.accuracy
+    shown = {"accuracy": accuracy.value, "accuracy_interval": [accuracy.low, accuracy.high]}
     facts = {"model": str(model), "file": inspector.choice.file if inspector else None, "split": split}
     output.result(
-        facts | evaluation.to_json() | {"report": str(report) if report else None},
+        facts | evaluation.to_json() | shown | {"report": str(report) if report else None},
         table(evaluation),
         *([f"report: {escape(str(report))}"] if report else []),
     )
@@ -102,7 +105,7 @@ def judge_run(
 ) -> Judged:
     """What a run's network says of items; no thresholds, temperature 1."""
     run = read_run(folder)
-    _check_labels(items, run.labels)
+    check_labels(items, run.labels)
     scored = score(torch_scorer(load_network(folder)), items, run.recipe.preprocess, advance=advance)
     return judged(scored, run.labels, run.good)
 
@@ -116,7 +119,7 @@ def judge_bundle(
 ) -> tuple[Inspector, Judged]:
     """What a bundle says of items, with the verdicts it would give at the line."""
     bundle = open_bundle(path)
-    _check_labels(items, bundle.manifest.labels)
+    check_labels(items, bundle.manifest.labels)
     choice = choose(bundle)
     inspector = Inspector(bundle, choice=Choice(file=file, threads=choice.threads) if file else choice)
     scored: Scored = score(inspector.session.run, items, bundle.manifest.preprocess, advance=advance)
@@ -136,7 +139,7 @@ def judge_bundle(
 def learned_from(inspector: Inspector, one: Judged) -> int:
     """How many of the judged pictures the bundle's model was trained or tuned on."""
     seen = set(inspector.bundle.arrays(REFERENCE)["seen"].tolist())
-    return sum(int(digest[:16], 16) in seen for digest in one.scored.digests)
+    return sum(fingerprint(digest) in seen for digest in one.scored.digests)
 
 
 def record_opening(run: Path, split: str) -> int:
@@ -153,12 +156,6 @@ def record_opening(run: Path, split: str) -> int:
     except OSError as error:
         raise StorageError(f"{log}: cannot be written: {error.strerror}") from error
     return sum(jsonlib.loads(line)["split"] == split for line in log.read_text().splitlines())
-
-
-def _check_labels(items: tuple[Item, ...], labels: tuple[str, ...]) -> None:
-    unknown = {item.label for item in items} - set(labels)
-    if unknown:
-        raise ManifestError(f"expected the model's labels {', '.join(labels)}, found '{min(unknown)}'")
 
 
 def table(evaluation: Evaluation) -> Table:

@@ -17,11 +17,11 @@ from training.commands.options import (
 )
 from training.fit import fit
 from training.manifest import Manifest, carve, good_label
-from training.model import check_weights
+from training.model import build, check_weights
 from training.recipe import Recipe, read_recipe
 from training.run import Picture, Run, read_run
 from vision.commands.output import JsonFlag, Output
-from vision.errors import LoupeError, ManifestError, SettingsError
+from vision.errors import LoupeError, ManifestError, SettingsError, StorageError
 
 
 def train(
@@ -67,6 +67,9 @@ def train(
     run = plan(
         manifest, asked, good=good, weights=weights, minutes=minutes, seed=seed, split_column=split_column
     )
+    build(
+        run.recipe.backbone, len(run.labels), run.weights
+    )  # what does not fit is said before a folder is made
     begin(run, out)
     try:
         finished = fit(run, out, devices=devices)
@@ -141,5 +144,8 @@ def begin(run: Run, out: Path) -> None:
         return
     if out.exists() and any(out.iterdir()):
         raise SettingsError(f"--out {out}: expected a new or empty folder, found files")
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"--out {out}: cannot be made: {error.strerror}") from error
     run.write(out)

@@ -15,6 +15,8 @@ from vision.commands.output import JsonFlag, Output
 from vision.errors import BundleError, SettingsError
 from vision.golden import check_golden
 from vision.inspection.spec import inspection_spec
+from vision.machine import this_machine
+from vision.qualify import eligible
 from vision.session import Session
 
 
@@ -78,9 +80,9 @@ def verify(bundle: BundleArgument, trusted_key: TrustedKeys = [], json: JsonFlag
         opened = open_bundle(bundle, trusted=keys, require_signature=required)
         if opened.manifest.task == "inspection":
             inspection_spec(opened)
+        runs, not_run = eligible(opened, this_machine())
         differences = {
-            name: check_golden(opened, name, Session(opened.read(name), name=name))
-            for name in opened.manifest.models
+            name: check_golden(opened, name, Session(opened.read(name), name=name)) for name in runs
         }
     except BundleError as error:
         output.result(
@@ -88,10 +90,11 @@ def verify(bundle: BundleArgument, trusted_key: TrustedKeys = [], json: JsonFlag
             f"[red]not valid:[/red] {escape(str(error))}",
         )
         raise typer.Exit(1) from None
-    lines = [f"{name}: golden logits within {difference:.2g}" for name, difference in differences.items()]
+    lines = [escape(f"{name}: not run here, {why}") for name, why in not_run.items()]
+    lines += [f"{name}: golden logits within {difference:.2g}" for name, difference in differences.items()]
     signed = f"signed by {opened.signed_by}" if opened.signed_by else "no trusted signature"
     output.result(
-        _facts(opened) | {"valid": True, "golden_differences": differences},
+        _facts(opened) | {"valid": True, "golden_differences": differences, "not_run": not_run},
         f"[green]valid[/green], {signed}",
         *lines,
     )

@@ -12,16 +12,17 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from vision.bundle import open_bundle
 from vision.commands.options import BundleArgument, TrustedKeys, trust
 from vision.commands.output import JsonFlag, Output, bar
 from vision.errors import ImageError
 from vision.files import write_bytes
 from vision.image import encode_png
 from vision.inspection.explain import Explanation, explain, picture
-from vision.inspection.inspect import Inspection, Inspector, open_inspector
+from vision.inspection.inspect import Inspection, Inspector
 from vision.inspection.policy import Decision, fallback
 from vision.preprocess import prepare_file
-from vision.qualify import Choice
+from vision.qualify import Choice, choose
 
 _STYLE = {"accept": "green", "reject": "red", "review": "yellow"}
 
@@ -36,7 +37,9 @@ def inspect(
         bool, typer.Option("--explain", help="Say where the evidence lies and what would be said without it.")
     ] = False,
     file: Annotated[str | None, typer.Option(help="Which ONNX file to run; as qualified by default.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="With --file: threads within one run.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads within one run; as qualified by default.")
+    ] = None,
     trusted_key: TrustedKeys = [],  # noqa: B006  (typer reads the default)
     json: JsonFlag = False,
 ) -> None:
@@ -48,8 +51,10 @@ def inspect(
     """
     output = Output(json)
     keys, required = trust(trusted_key)
-    choice = Choice(file=file, threads=threads or 1) if file else None
-    inspector = open_inspector(bundle, trusted=keys, require_signature=required, choice=choice)
+    opened = open_bundle(bundle, trusted=keys, require_signature=required)
+    usual = choose(opened)
+    inspector = Inspector(opened, choice=Choice(file=file or usual.file, threads=threads or usual.threads))
+    inspector.session.warm_up(opened.manifest.preprocess.size_wh)
     names = _distinct_names(images)
     results = []
     with bar() as progress:
@@ -96,7 +101,8 @@ def _one(inspector: Inspector, image: Path, heatmap: Path | None, *, explaining:
 
 
 def _judgement(verdict: dict[str, Any]) -> dict[str, Any]:
-    return verdict | {"decision": verdict["decision"].value, "reason": verdict["reason"].value}
+    decision = verdict["decision"].value
+    return {"verdict": decision} | verdict | {"decision": decision, "reason": verdict["reason"].value}
 
 
 def _evidence(

@@ -19,6 +19,10 @@ TrustedKeys = Annotated[
 
 
 def trust(given: list[Path]) -> tuple[tuple[Ed25519PublicKey, ...], bool]:
-    """The trusted keys from settings and options, and whether a signature is required."""
+    """The trusted keys from settings and options, and whether a signature is required.
+
+    Where a key is trusted, a bundle without a signature is refused: it may have been stripped.
+    """
     settings = read_settings()
-    return (*settings.trusted(), *map(signing.read_public, given)), settings.require_signature
+    keys = (*settings.trusted(), *map(signing.read_public, given))
+    return keys, settings.require_signature or bool(keys)

@@ -65,7 +65,7 @@ def test_people_are_shown_the_bound_and_what_it_means(loupe: Loupe, bundle: Path
     assert "parts exchangeable (binding)" in ended.out
     assert "4.87%" in ended.out
     assert (
-        "model.onnx: certified: at most 5% of defective parts accepted, 95% confidence, parts exchangeable"
+        "model.onnx: certified: at most 5% of defective parts are accepted, 95% confidence, parts exchangeable"
         in ended.out
     )
 

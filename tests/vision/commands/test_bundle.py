@@ -9,7 +9,7 @@ from tests.vision.commands.conftest import Loupe
 from vision.bundle import SIGNATURE, Bundle, open_bundle
 from vision.signing import generate, read_private
 
-LINE = "at most 1.00% of defective parts are accepted, with 95% confidence"
+LINE = "at most 1% of defective parts are accepted, with 95% confidence"
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def test_each_picture_gets_its_verdict_in_its_place(bundle: Path, tmp_path: Path
         ("review", "image_quality"),
     ]
     assert said.json["counts"] == {"accept": 1, "reject": 1, "review": 3}
-    assert said.json["certificate"].startswith("at most 1.00% of defective parts")
+    assert said.json["certificate"].startswith("at most 1% of defective parts")
     assert said.json["signed_by"] is None
 
 
@@ -89,7 +89,7 @@ def test_people_see_a_table_and_the_certificate(bundle: Path, tmp_path: Path, lo
     assert "red.png" in said.out
     assert "probability of defect 0.99988, rejected from 0.900" in said.out
     assert "fault" in said.out
-    assert "at most 1.00% of defective parts are accepted" in said.out
+    assert "at most 1% of defective parts are accepted" in said.out
 
 
 def test_an_uncertified_bundle_says_that_it_accepts_nothing(tmp_path: Path, loupe: Loupe) -> None:

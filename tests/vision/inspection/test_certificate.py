@@ -48,8 +48,8 @@ def test_a_certificate_stands_for_nothing_else(changed: dict[str, Any], what: st
 
 def test_a_certificate_says_in_one_sentence_what_it_promises() -> None:
     assert certificate().line() == (
-        "at most 1.00% of defective parts are accepted, with 95% confidence, parts exchangeable "
-        "(0 of 300 missed in calibration, bound 0.99%)"
+        "at most 1% of defective parts are accepted, with 95% confidence, parts exchangeable "
+        "(0 of 300 missed in calibration, bound 0.994%)"
     )
 
 

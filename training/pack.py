@@ -1,0 +1,161 @@
+"""Models and what was learned beside them to a bundle on disk, uncertified.
+
+Takes a finished run, its ONNX files and what they said of the tune part. Knows nothing of how the files were made.
+"""
+
+import datetime
+import importlib.metadata
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from training.certify import fit_temperature
+from training.data import file_digest, fingerprint
+from training.evaluate import evaluate, judged
+from training.manifest import Item
+from training.run import Run
+from training.score import Scored, score
+from vision.bundle import (
+    GOLDEN,
+    REFERENCE,
+    Bundle,
+    Guard,
+    Manifest,
+    ModelEntry,
+    Provenance,
+    pack_arrays,
+    write_bundle,
+)
+from vision.golden import golden_arrays
+from vision.image import encode_png, load
+from vision.inspection.novelty import choose_reference, radius, reference
+from vision.inspection.quality import limits_from
+from vision.inspection.spec import FileDecision, InspectionSpec
+from vision.preprocess import PreprocessSpec, prepare_file
+from vision.session import Session
+
+FLOAT32: Final = "model.onnx"
+INT8: Final = "model.int8.onnx"
+GOLDEN_PICTURES: Final = 4
+GOLDEN_TOLERANCE: Final = {"float32": 0.05, "int8": 0.5}  # other processors round int8 sums elsewhere
+NOVELTY_FALSE_ALARM: Final = 0.01
+
+
+def pack(
+    run: Run,
+    out: Path,
+    files: dict[str, bytes],
+    sessions: dict[str, Session],
+    scored: dict[str, Scored],
+    *,
+    guard: Guard | None,
+    name: str,
+    version: str,
+) -> Bundle:
+    """Write the bundle: models, golden set, reference and manifest.
+
+    Raises:
+        StorageError: the disk refused; nothing half-written is left.
+    """
+    train, spec = run.role("train"), run.recipe.preprocess
+    labels = np.array([run.labels.index(item.label) for item in train], np.int64)
+    known = score(
+        sessions[FLOAT32].run, [train[int(one)] for one in choose_reference(labels, seed=run.seed)], spec
+    )
+    reference_arrays: dict[str, Any] = {
+        "embeddings": known.embeddings.astype(np.float16),
+        "seen": np.array(_seen(train) + _seen(run.role("tune")), np.uint64),
+        "tune_classes": scored[FLOAT32].classes(run.labels),
+    }
+    near, decisions = reference(reference_arrays["embeddings"]), {}
+    for file, one in scored.items():
+        distances = near.distances(one.embeddings)
+        reference_arrays |= {f"tune_logits_{file}": one.logits, f"tune_distances_{file}": distances}
+        decisions[file] = FileDecision(
+            temperature=fit_temperature(one.logits, reference_arrays["tune_classes"]),
+            novelty_radius=round(radius(distances, false_alarm=NOVELTY_FALSE_ALARM), 6),
+        )
+    spec_of_decision = InspectionSpec(
+        good=run.good, quality=limits_from([*known.qualities, *scored[FLOAT32].qualities]), files=decisions
+    )
+    golden = [
+        _golden(item, spec) for item in run.role("tune")[:: max(1, len(run.role("tune")) // GOLDEN_PICTURES)]
+    ]
+    contents = {
+        **files,
+        GOLDEN: pack_arrays(golden_arrays(golden[:GOLDEN_PICTURES], spec, sessions)),
+        REFERENCE: pack_arrays(reference_arrays),
+    }
+    manifest = _manifest(run, files, scored[FLOAT32], guard, name=name, version=version)
+    return write_bundle(out, spec_of_decision.into(manifest), contents)
+
+
+def _seen(items: Sequence[Item]) -> list[int]:
+    return [fingerprint(file_digest(item.path)) for item in items]
+
+
+def _golden(item: Item, spec: PreprocessSpec) -> bytes:
+    """A tune picture losslessly; small where no region of interest needs its full size."""
+    if spec.roi_xyxy is None:
+        larger = (
+            7 * spec.size_wh[0] // 4 + 1,
+            7 * spec.size_wh[1] // 4 + 1,
+        )  # no whole factor: resizing must show
+        return encode_png(prepare_file(item.path, spec.resized(larger)).image_hwc)
+    return encode_png(load(item.path).image_hwc)
+
+
+def _metrics(run: Run, scored: Scored) -> dict[str, Any]:
+    """The float32 file's figures on the tune part, with their intervals: what was known when it was packed."""
+    figures = evaluate(judged(scored, run.labels, run.good), slice_by=[])
+    return {
+        "tune_pictures": figures.n,
+        "tune_accuracy": asdict(figures.accuracy),
+        "tune_balanced_accuracy": figures.balanced_accuracy,
+        "tune_auroc": figures.auroc,
+        "tune_auroc_interval": list(figures.auroc_interval) if figures.auroc_interval else None,
+    }
+
+
+def _manifest(
+    run: Run, files: dict[str, bytes], scored: Scored, guard: Guard | None, *, name: str, version: str
+) -> Manifest:
+    prediction = scored.predictions[0]
+    return Manifest(
+        name=name,
+        version=version,
+        task="inspection",
+        labels=run.labels,
+        preprocess=run.recipe.preprocess,
+        outputs={
+            "logits": ("N", *prediction.logits.shape),
+            "embedding": ("N", *prediction.embedding.shape),
+            "cam": ("N", *prediction.cam.shape),
+        },
+        models={
+            file: ModelEntry(
+                precision="int8" if file == INT8 else "float32",
+                golden_tolerance=GOLDEN_TOLERANCE["int8" if file == INT8 else "float32"],
+                guard=guard if file == INT8 else None,
+            )
+            for file in files
+        },
+        decision={},
+        metrics=_metrics(run, scored),
+        provenance=Provenance(
+            created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            data_digest=run.data_digest,
+            split=run.split_column,
+            recipe=run.recipe.model_dump(mode="json"),
+            weights=Path(run.weights).name,
+            seed=run.seed,
+            code_version=importlib.metadata.version("loupe"),
+            libraries={
+                one: importlib.metadata.version(one)
+                for one in ("torch", "torchvision", "onnx", "onnxruntime")
+            },
+        ),
+    )
