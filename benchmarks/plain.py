@@ -57,19 +57,15 @@ def batches(count: int, size: int, rng: np.random.Generator) -> Iterator[npt.NDA
         yield order[start : start + size]
 
 
-def train(
-    run: Run, folder: Path, *, epochs: int, steps: int | None = None, size_px: int | None = None
-) -> Plain:
-    """Train on a run's train part; `steps` ends it early, to measure its speed alone."""
+def train(run: Run, folder: Path, *, epochs: int, steps: int | None = None) -> Plain:
+    """Train on a run's train part; `steps` after one to warm up end it early, to measure its speed alone."""
     torch.manual_seed(run.seed)
     rng = np.random.default_rng(run.seed)
-    spec = run.recipe.preprocess
-    spec = spec.resized((size_px, size_px)) if size_px else spec
-    images = tensors(run.role("train"), spec, folder)
+    images = tensors(run.role("train"), run.recipe.preprocess, folder)
     labels = torch.tensor([run.labels.index(item.label) for item in run.role("train")])
     network = Classifier(len(run.labels)).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
-    seen, started = 0, time.monotonic()
+    seen, started = -run.recipe.batch_size, time.monotonic()  # the first batch warms up
     for _ in range(epochs):
         for rows in batches(len(images), run.recipe.batch_size, rng):
             batch = images[torch.from_numpy(rows)]
@@ -79,6 +75,8 @@ def train(
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             seen += len(rows)
+            if seen == 0:
+                started = time.monotonic()
             if steps is not None and seen >= steps * run.recipe.batch_size:
                 return Plain(network, seen / (time.monotonic() - started))
     return Plain(network.eval(), seen / (time.monotonic() - started))

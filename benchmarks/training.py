@@ -22,7 +22,6 @@ from typing import Any
 import lightning_fabric as lf
 import numpy as np
 import numpy.typing as npt
-import torch
 from sklearn.metrics import roc_auc_score
 
 from benchmarks import plain
@@ -31,12 +30,13 @@ from benchmarks.elpv_runs import ensure, planned
 from benchmarks.untrained import untrained_run
 from training.certify import Calibration, certify
 from training.export import load_network
-from training.fit import Trainee, parameter_groups, precision_here
+from training.fit import Fitting, precision_here
 from training.manifest import Item, read_manifest
-from training.model import build
+from training.recipe import Stage
 from training.run import Run, read_run
 from training.score import score, torch_scorer
 from training.statistics import group_bootstrap
+from vision.commands.output import bar
 from vision.errors import SettingsError
 from vision.files import write_json
 from vision.inspection.policy import Costs
@@ -62,13 +62,11 @@ def main() -> None:
 def throughput(rounds: int = 3, steps: int = 4) -> Figure:
     """Our training step over the plain one's, in turns, same pictures, same size."""
     with tempfile.TemporaryDirectory() as folder:
-        run = untrained_run(Path(folder) / "run", pictures=64)
+        run = at_one_size(untrained_run(Path(folder) / "run", pictures=64))
         ratios = []
-        for _ in range(rounds):
-            ours = our_rate(run, steps)
-            theirs = plain.train(
-                run, Path(folder) / "cache", epochs=steps, steps=steps, size_px=SPEED_PX
-            ).images_per_s
+        for turn in range(rounds):
+            ours = our_rate(run, Path(folder) / f"ours-{turn}", steps)
+            theirs = plain.train(run, Path(folder) / "cache", epochs=steps + 1, steps=steps).images_per_s
             ratios.append(ours / theirs)
     return Figure(
         name="training_throughput_vs_plain",
@@ -77,28 +75,38 @@ def throughput(rounds: int = 3, steps: int = 4) -> Figure:
         target=">= 1.5",
         runs=rounds,
         spread=(round(min(ratios), 3), round(max(ratios), 3)),
-        note=f"ResNet-50, batch {run.recipe.batch_size}, {SPEED_PX} px, forward, backward and step",
+        note=f"ResNet-50, batch {run.recipe.batch_size}, {SPEED_PX} px, with augmentation, clipping and averaging on our side",
     )
 
 
-def our_rate(run: Run, steps: int) -> float:
-    """Images a second of our step: Fabric's precision, channels_last, our network."""
+def at_one_size(run: Run) -> Run:
+    """The run with all of it learning at `SPEED_PX` from the first step."""
+    changes = {
+        "stages": (Stage(until=1.0, size_px=SPEED_PX),),
+        "preprocess": run.recipe.preprocess.resized((SPEED_PX, SPEED_PX)),
+        "heads_only": 0.0,
+    }
+    return run.model_copy(update={"recipe": run.recipe.model_copy(update=changes), "result": None})
+
+
+def our_rate(run: Run, out: Path, steps: int) -> float:
+    """Images a second of our loop itself, drawing and augmenting included, after one step to warm up."""
     fabric = lf.Fabric(accelerator="auto", devices=1, precision=precision_here())
-    network = build(run.recipe.backbone, len(run.labels), "warmstart").to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(parameter_groups(network, run.recipe))
-    trainee, optimizer = fabric.setup(Trainee(network), optimizer)
-    size = run.recipe.batch_size
-    batch = torch.randint(0, 255, (size, SPEED_PX, SPEED_PX, 3), dtype=torch.uint8)
-    labels = torch.randint(0, len(run.labels), (size,))
-    started = 0.0
-    for step in range(steps + 1):
-        if step == 1:  # the first one warms up
-            started = time.monotonic()
-        loss = torch.nn.functional.cross_entropy(trainee(batch, heads_only=False), labels)
-        fabric.backward(loss)
-        optimizer.step()
-        optimizer.zero_grad()
-    return steps * size / (time.monotonic() - started)
+    fitting = Fitting(fabric, run, out)
+    seen, started = 0, 0.0
+    with bar() as progress_bar:
+        for turn, (_, batch, labels) in enumerate(fitting.draws(progress_bar)):
+            fitting.step(batch, labels)
+            if turn == 0:
+                started = time.monotonic()
+            else:
+                seen += len(batch)
+            if turn == steps:
+                break
+            fitting.count(0.0, len(batch))
+            if fitting.counters.batch == fitting.steps_an_epoch:
+                fitting.counters.epoch, fitting.counters.batch = fitting.counters.epoch + 1, 0
+    return seen / (time.monotonic() - started)
 
 
 def judged(run_folder: Path, items: Sequence[Item]) -> npt.NDArray[np.float64]:
@@ -175,7 +183,7 @@ def pooled_figure(items: Sequence[Item], pooled: dict[str, float]) -> Figure:
         target=">= 0.90",
         runs=8,
         spread=spread,
-        note="8 grouped folds pooled, interval over groups; frozen backbone 0.831; warm start",
+        note="8 grouped folds pooled, interval over groups; frozen backbone with logistic regression 0.831, measured the same way; warm start",
     )
 
 
