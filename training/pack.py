@@ -30,7 +30,7 @@ from vision.bundle import (
     write_bundle,
 )
 from vision.golden import golden_arrays
-from vision.image import encode_png, load
+from vision.image import Pixels, encode_jpeg, encode_png, load
 from vision.inspection.novelty import choose_reference, radius, reference
 from vision.inspection.quality import limits_from
 from vision.inspection.spec import FileDecision, InspectionSpec
@@ -81,12 +81,10 @@ def pack(
     spec_of_decision = InspectionSpec(
         good=run.good, quality=limits_from([*known.qualities, *scored[FLOAT32].qualities]), files=decisions
     )
-    golden = [
-        _golden(item, spec) for item in run.role("tune")[:: max(1, len(run.role("tune")) // GOLDEN_PICTURES)]
-    ]
+    golden = _golden(run.role("tune"), spec)
     contents = {
         **files,
-        GOLDEN: pack_arrays(golden_arrays(golden[:GOLDEN_PICTURES], spec, sessions)),
+        GOLDEN: pack_arrays(golden_arrays(golden, spec, sessions)),
         REFERENCE: pack_arrays(reference_arrays),
     }
     manifest = _manifest(run, files, scored[FLOAT32], guard, name=name, version=version)
@@ -97,15 +95,24 @@ def _seen(items: Sequence[Item]) -> list[int]:
     return [fingerprint(file_digest(item.path)) for item in items]
 
 
-def _golden(item: Item, spec: PreprocessSpec) -> bytes:
-    """A tune picture losslessly; small where no region of interest needs its full size."""
-    if spec.roi_xyxy is None:
-        larger = (
-            7 * spec.size_wh[0] // 4 + 1,
-            7 * spec.size_wh[1] // 4 + 1,
-        )  # no whole factor: resizing must show
-        return encode_png(prepare_file(item.path, spec.resized(larger)).image_hwc)
-    return encode_png(load(item.path).image_hwc)
+def _golden(items: Sequence[Item], spec: PreprocessSpec) -> list[bytes]:
+    """A few tune pictures losslessly, and the last as a JPEG large enough for reduced decoding.
+
+    They are small where no region of interest needs their full size, and of no whole multiple of the input: resizing must show.
+    """
+    step = max(1, len(items) // GOLDEN_PICTURES)
+    *lossless, lossy = items[::step][:GOLDEN_PICTURES]
+    return [
+        *(encode_png(_pixels(item, spec, 1.76)) for item in lossless),
+        encode_jpeg(_pixels(lossy, spec, 2.53)),
+    ]
+
+
+def _pixels(item: Item, spec: PreprocessSpec, times: float) -> Pixels:
+    if spec.roi_xyxy is not None:
+        return load(item.path).image_hwc
+    larger = (round(spec.size_wh[0] * times), round(spec.size_wh[1] * times))
+    return prepare_file(item.path, spec.resized(larger)).image_hwc
 
 
 def _metrics(run: Run, scored: Scored) -> dict[str, Any]:

@@ -125,12 +125,13 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line to a log.
+    """Append one line to a log, made with its folder where it is not there yet.
 
     Raises:
         StorageError: the disk refused.
     """
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
     except OSError as error:

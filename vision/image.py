@@ -8,10 +8,8 @@ Pillow reads headers here; OpenCV alone decodes, so that a picture gives the sam
 """
 
 import io
-import re
 import struct
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -26,6 +24,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from vision import encoded
 from vision.errors import ImageError
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
@@ -59,7 +58,6 @@ _TIFF_CHANNELS: Final = {
     5: 4,
     6: 3,
 }  # by photometric interpretation (TIFF 6.0, §8, 16, 21)
-_JPEG_MARKER_AFTER_SCAN: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +107,7 @@ def read_header(data: bytes, *, name: str = "image", limits: ImageLimits | None 
     found = _format_of(data, name)
     try:
         if found == "WEBP":  # whose reader sets the canvas aside as it opens
-            _check_size(name, _webp_canvas_wh(data), limits)
+            _check_size(name, encoded.webp_canvas_wh(data), limits)
         with _READERS[found](io.BytesIO(data)) as header:
             size_wh, info = header.size, header.info
             several = getattr(header, "is_animated", False)  # absent from readers of formats that hold one
@@ -123,7 +121,7 @@ def read_header(data: bytes, *, name: str = "image", limits: ImageLimits | None 
     _check_size(name, size_wh, limits)
     if found == "TIFF":  # its reader gives the size upright, its decoder turns the picture
         return ImageHeader(format=found, size_wh=size_wh, orientation=1)
-    orientation = _orientation(_png_chunk(data, b"eXIf") if found == "PNG" else info.get("exif", b""))
+    orientation = _orientation(encoded.png_chunk(data, b"eXIf") if found == "PNG" else info.get("exif", b""))
     if orientation >= 5:
         size_wh = (size_wh[1], size_wh[0])
     return ImageHeader(format=found, size_wh=size_wh, orientation=orientation)
@@ -236,6 +234,15 @@ def encode_png(image_hwc: Pixels) -> bytes:
     return buffer.tobytes()
 
 
+def encode_jpeg(image_hwc: Pixels, *, quality: int = 95) -> bytes:
+    """Encode uint8 RGB (H, W, 3) with losses; `quality` 1..100."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    done, buffer = cv2.imencode(".jpg", cv2.cvtColor(image_hwc, cv2.COLOR_RGB2BGR), options)
+    if not done:
+        raise ImageError(f"an image of shape {image_hwc.shape} cannot be encoded as JPEG")
+    return buffer.tobytes()
+
+
 def _decode_raw(data: bytes, image_format: str, reduction: int, name: str) -> npt.NDArray[np.generic]:
     flags = {
         1: cv2.IMREAD_COLOR,
@@ -243,7 +250,7 @@ def _decode_raw(data: bytes, image_format: str, reduction: int, name: str) -> np
         4: cv2.IMREAD_REDUCED_COLOR_4,
         8: cv2.IMREAD_REDUCED_COLOR_8,
     }[reduction] | cv2.IMREAD_IGNORE_ORIENTATION
-    if image_format in {"PNG", "TIFF", "WEBP"} or (image_format == "BMP" and _bmp_has_alpha(data)):
+    if image_format in {"PNG", "TIFF", "WEBP"} or (image_format == "BMP" and encoded.bmp_has_alpha(data)):
         # these may hold alpha or 16 bits, which we convert ourselves
         flags = cv2.IMREAD_UNCHANGED
     try:
@@ -284,89 +291,19 @@ def _upright(image_hwc: Pixels, orientation: int) -> Pixels:
 
 def _check_complete(image_format: str, data: bytes, name: str) -> None:
     """Refuse data that ends early: decoders otherwise fill the rest with grey and say nothing."""
-    checks = {"JPEG": _jpeg_missing, "PNG": _png_missing, "WEBP": _webp_missing, "BMP": _bmp_missing}
-    missing = checks[image_format](data) if image_format in checks else None
+    missing = encoded.missing(image_format, data)
     if missing:
         raise ImageError(f"{name}: the {image_format} is truncated or damaged: {missing}")
 
 
-def _jpeg_missing(data: bytes) -> str | None:
-    """Walk the marker segments (ITU T.81, annex B) to the end-of-image marker, past any thumbnail inside one."""
-    position = 2
-    while position + 4 <= len(data):
-        if data[position] != 0xFF:
-            return f"expected a marker at byte {position}"
-        marker = data[position + 1]
-        if marker == 0xD9:
-            return None
-        if marker == 0xFF:  # fill byte
-            position += 1
-            continue
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-        if marker == 0xDA:  # start of scan: entropy-coded data follows, in which FF is always stuffed
-            after = _JPEG_MARKER_AFTER_SCAN.search(data, position)
-            if after is None:
-                return "the scan ends without an end-of-image marker"
-            position = after.start()
-    return None if data[position : position + 2] == b"\xff\xd9" else "no end-of-image marker"
-
-
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and end of each chunk's body that lies whole in the data (PNG, third edition, §5.3)."""
-    start = 16
-    while start <= len(data):
-        end = start + int.from_bytes(data[start - 8 : start - 4], "big")
-        if end + 4 > len(data):
-            return
-        yield data[start - 4 : start], start, end
-        start = end + 12
-
-
-def _png_chunk(data: bytes, wanted: bytes) -> bytes:
-    return next((data[start:end] for kind, start, end in _png_chunks(data) if kind == wanted), b"")
-
-
-def _png_missing(data: bytes) -> str | None:
-    view = memoryview(data)
-    for kind, start, end in _png_chunks(data):
-        if zlib.crc32(view[start - 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
-            return f"chunk at byte {start - 8} has a wrong checksum"
-        if kind == b"IEND":
-            return None
-    return "no IEND chunk"
-
-
 def _without_grey_key(decoded: npt.NDArray[np.generic], data: bytes) -> npt.NDArray[np.generic]:
     """Lay the one grey value that a tRNS chunk declares transparent on white; OpenCV leaves it in grey pictures."""
-    key, depth, colour_type = _png_chunk(data, b"tRNS"), data[24], data[25]
+    key, depth, colour_type = encoded.png_chunk(data, b"tRNS"), data[24], data[25]
     if len(key) != 2 or colour_type != 0:
         return decoded
     white = 65535 if decoded.dtype == np.uint16 else 255
     value = int.from_bytes(key, "big") * white // ((1 << depth) - 1)
     return np.where(decoded == value, white, decoded).astype(decoded.dtype)
-
-
-def _webp_missing(data: bytes) -> str | None:
-    declared = int.from_bytes(data[4:8], "little") + 8
-    return None if declared <= len(data) else f"expected {declared} bytes, found {len(data)}"
-
-
-def _webp_canvas_wh(data: bytes) -> tuple[int, int]:
-    """Width and height from the first chunk (RFC 9649, §2.5 to §2.7).
-
-    Raises:
-        ValueError: the first chunk is not one that a WebP file begins with.
-    """
-    kind, body = data[8:16], data[20:30]
-    if len(body) == 10 and kind == b"WEBPVP8X":
-        return 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
-    if len(body) == 10 and kind == b"WEBPVP8L":
-        bits = int.from_bytes(body[1:5], "little")
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    if len(body) == 10 and kind == b"WEBPVP8 ":
-        width, height = struct.unpack_from("<HH", body, 6)
-        return width & 0x3FFF, height & 0x3FFF
-    raise ValueError("not a WebP file")
 
 
 def _tiff_unsupported(tiff: TiffImageFile) -> str | None:
@@ -383,14 +320,3 @@ def _tiff_unsupported(tiff: TiffImageFile) -> str | None:
     if bits not in ({1}, {4}, {8}, {16}):
         return f"1, 4, 8 or 16 bits a channel, found {', '.join(map(str, bits))}"
     return None
-
-
-def _bmp_has_alpha(data: bytes) -> bool:
-    """Whether a BITMAPV3INFOHEADER or later names bits for alpha; 32 bits a pixel alone do not mean alpha."""
-    header_size, compression = struct.unpack_from("<I", data, 14)[0], struct.unpack_from("<I", data, 30)[0]
-    return header_size >= 56 and compression in {3, 6} and data[66:70] != bytes(4)
-
-
-def _bmp_missing(data: bytes) -> str | None:
-    declared = int.from_bytes(data[2:6], "little")
-    return None if declared <= len(data) else f"expected {declared} bytes, found {len(data)}"

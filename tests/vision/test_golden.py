@@ -16,10 +16,12 @@ from tests.bundles import (
     make_bundle,
     manifest,
     onnx_model,
+    part,
 )
 from vision.bundle import GOLDEN, Bundle, ModelEntry, pack_arrays
 from vision.errors import BundleError
 from vision.golden import check_golden, golden_arrays
+from vision.image import encode_jpeg
 from vision.preprocess import PreprocessSpec, prepare_bytes
 from vision.session import Session
 
@@ -147,3 +149,23 @@ def test_golden_arrays_hold_pictures_digests_and_answers() -> None:
     assert arrays["encoded_0"].tobytes() == golden_pictures()[0]
     assert arrays[f"logits_{FLOAT32}"].shape == (4, 3)
     assert len(set(arrays["sha256"].tolist())) == 4
+
+
+def with_a_jpeg(tmp_path: Path, *, levels: int) -> Bundle:
+    """A golden set with a JPEG whose stored tensor is `levels` away from what it decodes to here."""
+    jpeg = encode_jpeg(part())
+    arrays = golden_arrays(
+        [*golden_pictures(), jpeg], PREPROCESS, {FLOAT32: Session(onnx_model(), threads=1)}
+    )
+    name = f"tensor_{len(golden_pictures())}"
+    arrays[name] = np.where(arrays[name] < 128, arrays[name] + levels, arrays[name] - levels).astype(np.uint8)
+    return with_golden(tmp_path / "plates", arrays)
+
+
+def test_a_jpeg_may_decode_two_levels_off_on_another_machine(tmp_path: Path) -> None:
+    assert check(with_a_jpeg(tmp_path, levels=2)) <= 1e-4
+
+
+def test_a_jpeg_that_decodes_further_off_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="within 2 levels, found a difference of 3"):
+        check(with_a_jpeg(tmp_path, levels=3))

@@ -110,7 +110,7 @@ def _certify(bundle: Bundle, manifest: Manifest, max_escape: float, output: Outp
 
 
 def _inspect(out: Path, manifest: Manifest, report: Path) -> tuple[Judged, Evaluation]:
-    record_opening(out / "run", "test")
+    record_opening(out / "run" / "openings.jsonl", "run", "test")
     items = manifest.split("test")
     with bar() as progress:
         task = progress.add_task("inspecting", total=len(items), note="")

@@ -22,9 +22,11 @@ from training.score import Scored, score, torch_scorer
 from training.statistics import Rate
 from vision.bundle import REFERENCE, open_bundle
 from vision.commands.output import JsonFlag, Output, bar
-from vision.errors import SettingsError, StorageError
+from vision.errors import SettingsError
+from vision.files import append_line
 from vision.inspection.inspect import Inspector
 from vision.qualify import Choice, choose
+from vision.settings import read_settings
 
 
 def evaluate(
@@ -72,9 +74,15 @@ def evaluate(
             if seen:
                 output.warn(f"{seen} of these pictures were learned from; figures on them are too good")
     evaluation = figures_of(one, slice_by=slice_by or None)
-    if is_run and record_opening(model, split) > 1:
+    if inspector is None:
+        openings = record_opening(model / "openings.jsonl", "run", split)
+    else:
+        openings = record_opening(
+            read_settings().cache_dir / "openings.jsonl", inspector.bundle.digest(), split
+        )
+    if openings > 1:
         output.warn(
-            f"the {split} split was opened before for this run; figures chosen after looking are too good"
+            f"the {split} split was opened before for this model; figures chosen after looking are too good"
         )
     if report is not None:
         decision = inspector.decision if inspector else None
@@ -142,20 +150,19 @@ def learned_from(inspector: Inspector, one: Judged) -> int:
     return sum(fingerprint(digest) in seen for digest in one.scored.digests)
 
 
-def record_opening(run: Path, split: str) -> int:
-    """Note that a split was opened for a run; returns how often it has been.
+def record_opening(log: Path, model: str, split: str) -> int:
+    """Note that a split was opened for a model; returns how often it has been.
+
+    Args:
+        log: a run's own log, or that of the cache folder for bundles, which nothing may be written into.
 
     Raises:
         StorageError: it cannot be noted, so the figures must not be shown.
     """
-    log = run / "openings.jsonl"
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    try:
-        with log.open("a") as file:
-            file.write(jsonlib.dumps({"split": split, "at": now}) + "\n")
-    except OSError as error:
-        raise StorageError(f"{log}: cannot be written: {error.strerror}") from error
-    return sum(jsonlib.loads(line)["split"] == split for line in log.read_text().splitlines())
+    append_line(log, jsonlib.dumps({"model": model, "split": split, "at": now}))
+    opened = [jsonlib.loads(line) for line in log.read_text().splitlines()]
+    return sum((one["model"], one["split"]) == (model, split) for one in opened)
 
 
 def table(evaluation: Evaluation) -> Table:

@@ -31,6 +31,12 @@ def bundle(tmp_path: Path) -> Path:
     return certifiable_bundle(tmp_path / "plates-1.0.loupe", int8=True).path
 
 
+def test_opening_a_split_again_for_a_bundle_is_warned_of(loupe: Loupe, bundle: Path, manifest: Path) -> None:
+    first, again = (loupe("evaluate", bundle, "--data", manifest, "--json") for _ in range(2))
+    assert "warning" not in first.err
+    assert "warning: the test split was opened before for this model" in again.err
+
+
 def test_a_bundle_is_judged_as_it_would_run_at_the_line(loupe: Loupe, bundle: Path, manifest: Path) -> None:
     assert loupe("certify", bundle, "--data", manifest, "--require", "--json").code == 0
     ended = loupe("evaluate", bundle, "--data", manifest, "--json")
@@ -168,7 +174,7 @@ def test_a_run_is_judged_in_torch_without_thresholds(evaluate: Evaluate) -> None
 def test_opening_a_split_again_is_warned_of(evaluate: Evaluate) -> None:
     first, other, again = evaluate(), evaluate("--split", "val"), evaluate()
     assert "warning" not in first.err + other.err
-    assert "warning: the test split was opened before for this run" in again.err
+    assert "warning: the test split was opened before for this model" in again.err
 
 
 @pytest.mark.torch
