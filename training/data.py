@@ -55,6 +55,12 @@ def file_digest(path: Path) -> str:
     return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
+def classes_of(items: Iterable[Item], labels: Sequence[str]) -> npt.NDArray[np.int64]:
+    """The index of each item's label among `labels`."""
+    index = {label: position for position, label in enumerate(labels)}
+    return np.array([index[item.label] for item in items], np.int64)
+
+
 def fingerprint(digest: str) -> int:
     """The first 8 bytes of a SHA-256: enough to know a picture again, too little to rebuild it."""
     return int(digest[:16], 16)

@@ -29,7 +29,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
-from training.data import Draws, PictureCache, balanced_order, batches_of, cached
+from training.data import Draws, PictureCache, balanced_order, batches_of, cached, classes_of
 from training.model import Network, build
 from training.recipe import Recipe
 from training.run import Result, Run
@@ -141,9 +141,8 @@ class Fitting:
         fabric.seed_everything(run.seed, verbose=False)
         self.fabric, self.settings, self.out, self.recipe = fabric, run, out, run.recipe
         self.items, self.tune_items = run.role("train"), run.role("tune")
-        index = {label: position for position, label in enumerate(run.labels)}
-        self.labels = np.array([index[item.label] for item in self.items], np.int64)
-        self.tune_labels = np.array([index[item.label] for item in self.tune_items], np.int64)
+        self.labels = classes_of(self.items, run.labels)
+        self.tune_labels = classes_of(self.tune_items, run.labels)
         self.network = build(self.recipe.backbone, len(run.labels), run.weights)
         self.network.to(memory_format=torch.channels_last)
         self.ema = AveragedModel(

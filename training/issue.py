@@ -9,8 +9,10 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from training.certify import Calibration, Certification, certify, fit_temperature
 from training.data import file_digest, fingerprint
@@ -62,24 +64,19 @@ def issue(
         StorageError: the disk refused; the bundle is as it was.
     """
     spec = inspection_spec(bundle)
-    _check_reference(bundle)
-    check_labels(items, bundle.manifest.labels)
-    _refuse_seen(bundle, items)
-    decisions, certifications, today = {}, {}, datetime.datetime.now(datetime.UTC).date().isoformat()
-    digest = ""
+    opened = _open(bundle, items, spec.good)
+    decisions, certifications = {}, {}
     for file in bundle.manifest.models:
         scored = score(
             Session(bundle.read(file), name=file).run, items, bundle.manifest.preprocess, advance=advance
         )
-        digest = _digest(scored)
-        certification, decision = _certify_file(bundle, file, scored, spec.files[file], terms, spec.good)
+        good = bundle.manifest.labels.index(spec.good)
+        certification, decision = _certify_file(opened, file, scored, spec.files[file], terms, good)
         certifications[file] = certification
-        decisions[file] = _with_certificate(
-            bundle, file, scored, decision, certification, terms, digest, today
-        )
+        decisions[file] = _with_certificate(bundle, opened, file, scored, decision, certification, terms)
     record = CalibrationRecord(
-        data_digest=digest,
-        opened_on=today,
+        data_digest=opened.digest,
+        opened_on=opened.today,
         max_escape=terms.max_escape,
         confidence=terms.confidence,
         certified=tuple(file for file, one in certifications.items() if one.certified),
@@ -90,24 +87,49 @@ def issue(
         bundle=rewrite(bundle, manifest=written.into(bundle.manifest)),
         certifications=certifications,
         certificates={file: one.certificate for file, one in decisions.items() if one.certificate},
-        openings=sum(one.data_digest == digest for one in calibrations),
+        openings=sum(one.data_digest == opened.digest for one in calibrations),
     )
 
 
-def _check_reference(bundle: Bundle) -> None:
-    """What the export leaves for this must be there, before the calibration data are opened."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """Calibration data once opened: what is the same for every file of the bundle."""
+
+    arrays: Mapping[str, npt.NDArray[Any]]
+    defective: npt.NDArray[np.bool_]
+    digest: str
+    today: str
+
+
+def _open(bundle: Bundle, items: Sequence[Item], good: str) -> _Opened:
+    """Check everything that can be checked before a picture is scored."""
+    arrays = _reference_arrays(bundle)
+    check_labels(items, bundle.manifest.labels)
+    digests = _new_pictures(items, set(arrays["seen"].tolist()))
+    rows = sorted(f"{digest}|{item.label}" for digest, item in zip(digests, items, strict=True))
+    return _Opened(
+        arrays=arrays,
+        defective=np.array([item.label != good for item in items]),
+        digest=hashlib.sha256("\n".join(rows).encode()).hexdigest(),
+        today=datetime.datetime.now(datetime.UTC).date().isoformat(),
+    )
+
+
+def _reference_arrays(bundle: Bundle) -> dict[str, npt.NDArray[Any]]:
+    """What the export left for this."""
     each = ("tune_logits", "tune_distances")
     wanted = {"seen", "embeddings", "tune_classes"} | {
         f"{one}_{file}" for one in each for file in bundle.manifest.models
     }
-    missing = wanted - set(bundle.arrays(REFERENCE))
+    arrays = bundle.arrays(REFERENCE)
+    missing = wanted - set(arrays)
     if missing:
         raise BundleError(f"{bundle.path}: {REFERENCE}: expected an array '{min(missing)}', found none")
+    return arrays
 
 
-def _refuse_seen(bundle: Bundle, items: Sequence[Item]) -> None:
-    """Calibration pictures must be new to the model and each count once, or the certificate is worth nothing."""
-    seen = set(bundle.arrays(REFERENCE)["seen"].tolist())
+def _new_pictures(items: Sequence[Item], seen: set[int]) -> list[str]:
+    """Their digests; each must be new to the model and counts once, or the certificate is worth nothing."""
     found: dict[str, Path] = {}
     for item in items:
         digest = file_digest(item.path)
@@ -120,22 +142,17 @@ def _refuse_seen(bundle: Bundle, items: Sequence[Item]) -> None:
             raise ManifestError(
                 f"{item.path}: expected calibration pictures that the model was not trained or tuned on, found one that it was"
             )
-
-
-def _digest(scored: Scored) -> str:
-    rows = sorted(f"{digest}|{item.label}" for item, digest in zip(scored.items, scored.digests, strict=True))
-    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+    return list(found)
 
 
 def _certify_file(
-    bundle: Bundle, file: str, scored: Scored, decision: FileDecision, terms: Terms, good: str
+    opened: _Opened, file: str, scored: Scored, decision: FileDecision, terms: Terms, good: int
 ) -> tuple[Certification, FileDecision]:
     """The file's certification, and its decision with temperature and thresholds but no certificate yet."""
-    arrays, labels = bundle.arrays(REFERENCE), bundle.manifest.labels
-    temperature = fit_temperature(arrays[f"tune_logits_{file}"], arrays["tune_classes"])
+    temperature = fit_temperature(opened.arrays[f"tune_logits_{file}"], opened.arrays["tune_classes"])
     calibration = Calibration(
-        probability=defect_probability(scored.logits, temperature, labels.index(good)),
-        defective=np.array([item.label != good for item in scored.items]),
+        probability=defect_probability(scored.logits, temperature, good),
+        defective=opened.defective,
         groups=tuple(scored.groups),
     )
     certification = certify(
@@ -151,21 +168,17 @@ def _certify_file(
 
 def _with_certificate(
     bundle: Bundle,
+    opened: _Opened,
     file: str,
     scored: Scored,
     decision: FileDecision,
     certification: Certification,
     terms: Terms,
-    digest: str,
-    today: str,
 ) -> FileDecision:
     if not certification.certified or decision.policy.accept_at is None:
         return decision
-    arrays = bundle.arrays(REFERENCE)
-    distances = reference(arrays["embeddings"]).distances(scored.embeddings)
-    typical = typical_mix(
-        [item.label == inspection_spec(bundle).good for item in scored.items], distances, terms.costs
-    )
+    distances = reference(opened.arrays["embeddings"]).distances(scored.embeddings)
+    typical = typical_mix((~opened.defective).tolist(), distances, terms.costs)
     certificate = Certificate(
         model_file=file,
         model_sha256=bundle.manifest.files[file].sha256,
@@ -176,10 +189,10 @@ def _with_certificate(
         confidence=terms.confidence,
         binding=certification.binding,
         bounds=certification.bounds,
-        calibration_digest=digest,
+        calibration_digest=opened.digest,
         calibration_parts=len(scored.items),
-        issued_on=today,
-        drift=drift_reference(arrays[f"tune_distances_{file}"], typical),
+        issued_on=opened.today,
+        drift=drift_reference(opened.arrays[f"tune_distances_{file}"], typical),
     )
     return decision.model_copy(update={"certificate": certificate})
 

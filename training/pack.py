@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from training.certify import fit_temperature
-from training.data import file_digest, fingerprint
+from training.data import classes_of, file_digest, fingerprint
 from training.evaluate import evaluate, judged
 from training.manifest import Item
 from training.run import Run
@@ -61,9 +61,10 @@ def pack(
         StorageError: the disk refused; nothing half-written is left.
     """
     train, spec = run.role("train"), run.recipe.preprocess
-    labels = np.array([run.labels.index(item.label) for item in train], np.int64)
     known = score(
-        sessions[FLOAT32].run, [train[int(one)] for one in choose_reference(labels, seed=run.seed)], spec
+        sessions[FLOAT32].run,
+        [train[int(one)] for one in choose_reference(classes_of(train, run.labels), seed=run.seed)],
+        spec,
     )
     reference_arrays: dict[str, Any] = {
         "embeddings": known.embeddings.astype(np.float16),

@@ -23,6 +23,7 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from sklearn.metrics import balanced_accuracy_score
 
+from training.data import classes_of
 from training.run import Run
 from training.score import Scored
 from vision.bundle import Guard
@@ -47,9 +48,7 @@ MAX_VERDICT_CHANGES: Final = 0.01
 def calibration_pictures(run: Run) -> list[Pixels]:
     """Training pictures in class balance, whose activations fix the int8 ranges."""
     train = run.role("train")
-    index = {label: position for position, label in enumerate(run.labels)}
-    labels = np.array([index[item.label] for item in train], np.int64)
-    order = choose_reference(labels, seed=run.seed)
+    order = choose_reference(classes_of(train, run.labels), seed=run.seed)
     chosen = np.random.default_rng(run.seed).permutation(order)[: RANGE_PICTURES + COMPARED_PICTURES]
     return [prepare_file(train[int(one)].path, run.recipe.preprocess).image_hwc for one in chosen]
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from training.data import digest_and_prepare
+from training.data import classes_of, digest_and_prepare
 from training.manifest import Item
 from training.model import Network
 from vision.image import Pixels
@@ -49,8 +49,7 @@ class Scored:
 
     def classes(self, labels: Sequence[str]) -> npt.NDArray[np.int64]:
         """The index of each item's label."""
-        index = {label: position for position, label in enumerate(labels)}
-        return np.array([index[item.label] for item in self.items], np.int64)
+        return classes_of(self.items, labels)
 
 
 def score(

@@ -226,6 +226,16 @@ def _check_digest(path: Path, name: str, entry: FileEntry, digest: str, size: in
         raise BundleError(f"{path}: {name}: expected sha256 {entry.sha256}, found {digest}")
 
 
+def is_signed(path: Path) -> bool:
+    """Whether a bundle carries a signature, by whomever.
+
+    Raises:
+        BundleError: there is no bundle to look into.
+    """
+    with Source(path) as source:
+        return SIGNATURE in source.members()
+
+
 def _check_signature(
     path: Path, raw: bytes, source: Source, keys: tuple[Ed25519PublicKey, ...], *, require_signature: bool
 ) -> str | None:

@@ -1,8 +1,6 @@
 """`loupe certify`: thresholds and a certified escape rate for a bundle."""
 
-import zipfile
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +10,7 @@ from rich.table import Table
 from training.certify import Certification
 from training.commands.options import Data, GroupColumn, Images, SplitColumn, Where, items_of, manifest_of
 from training.issue import Issued, Terms, issue
-from vision.bundle import SIGNATURE, open_bundle
+from vision.bundle import is_signed, open_bundle
 from vision.commands.options import BundleArgument
 from vision.commands.output import JsonFlag, Output, bar
 from vision.inspection.policy import Costs
@@ -69,7 +67,7 @@ def certify(
         costs=costs,
         assume_independent_parts=assume_independent_parts,
     )
-    signed = _is_signed(bundle)
+    signed = is_signed(bundle)
     with bar() as progress:
         task = progress.add_task("scoring", total=len(items) * len(opened.manifest.models), note="")
         issued = issue(opened, items, terms, advance=lambda n: progress.advance(task, n))
@@ -96,13 +94,6 @@ def certify(
     )
     if require and not all(one.certified for one in issued.certifications.values()):
         raise typer.Exit(1)
-
-
-def _is_signed(bundle: Path) -> bool:
-    if bundle.is_dir():
-        return (bundle / SIGNATURE).exists()
-    with zipfile.ZipFile(bundle) as archive:
-        return SIGNATURE in archive.namelist()
 
 
 def _facts(one: Certification, issued: Issued, file: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from vision.golden import check_golden
 from vision.image import Frame
 from vision.inspection import drift as drift_test
 from vision.inspection import novelty, quality
-from vision.inspection.policy import Decision, Reason, Verdict, decide
+from vision.inspection.policy import Verdict, decide
 from vision.inspection.prediction import Prediction, defect_probability, probabilities, split_batch
 from vision.inspection.spec import FileDecision, inspection_spec
 from vision.preprocess import Prepared, prepare
@@ -199,6 +199,3 @@ def open_inspector(
     inspector = Inspector(bundle, choice=choice, drift_alpha=drift_alpha, on_drift=on_drift)
     inspector.session.warm_up(bundle.manifest.preprocess.size_wh)
     return inspector
-
-
-__all__ = ["Decision", "Inspection", "Inspector", "OnDrift", "Reason", "Timings", "Verdict", "open_inspector"]

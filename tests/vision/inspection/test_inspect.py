@@ -30,8 +30,8 @@ from vision.bundle import GOLDEN, REFERENCE, Bundle, pack_arrays
 from vision.errors import BundleError, CertificateError, ImageError, SettingsError
 from vision.golden import golden_arrays
 from vision.image import Pixels
-from vision.inspection.inspect import Inspector, OnDrift, Verdict, open_inspector
-from vision.inspection.policy import Decision, Reason
+from vision.inspection.inspect import Inspector, OnDrift, open_inspector
+from vision.inspection.policy import Decision, Reason, Verdict
 from vision.qualify import Choice
 from vision.session import Session
 from vision.signing import generate, read_private, read_public
