@@ -29,9 +29,15 @@ def main() -> None:
     options.add_argument("--long", action="store_true", help="the long benchmarks instead of the short ones")
     options.add_argument("--data", default="", help="with --long: the ELPV manifest")
     options.add_argument("--images", default="", help="with --long: the folder of its pictures")
+    options.add_argument("--work", default="runs/elpv", help="with --long: where the runs are kept")
     given = options.parse_args()
-    solar = ["--data", given.data, "--images", given.images] if given.data else []
-    scripts = [["training", *solar]] if given.long else [["inspection"], ["certificates"]]
+    kept_at = ROOT / given.work
+    scripts = [["inspection"], ["certificates"]]
+    if given.long:
+        solar = ["--data", given.data, "--images", given.images, "--work", str(kept_at)] if given.data else []
+        scripts = [["training", *solar]]
+        if solar:  # certificates on real scores, those that the training figures left behind
+            scripts.append(["certificates", "--scores", str(kept_at / "out-of-fold.csv")])
     kept: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     for name, *arguments in scripts:
         stderr_console().print(f"running {name}")
@@ -42,7 +48,8 @@ def main() -> None:
             check=True,
         )
         date = datetime.datetime.now(datetime.UTC).date().isoformat()
-        kept[name] = {"date": date, "command": f"python benchmarks/{name}.py"} | json.loads(done.stdout)
+        title = f"{name} on solar cells" if "--scores" in arguments else name
+        kept[title] = {"date": date, "command": f"python benchmarks/{name}.py"} | json.loads(done.stdout)
     KEPT.write_text(json.dumps(kept, indent=2) + "\n")
     PICTURE.parent.mkdir(exist_ok=True)
     draw(kept)

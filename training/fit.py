@@ -31,6 +31,7 @@ from typing_extensions import override
 
 from training.data import Draws, PictureCache, balanced_order, batches_of, cached, classes_of
 from training.model import Network, build
+from training.probe import solve_head
 from training.recipe import Recipe
 from training.run import Result, Run
 from vision.commands.output import bar
@@ -61,20 +62,15 @@ class _Counters:
 
 
 class Trainee(nn.Module):
-    """What Fabric wraps: logits alone, the backbone left out of the backward pass while only heads learn."""
+    """What Fabric wraps: the network with its logits alone."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
     @override
-    def forward(self, image: Tensor, *, heads_only: bool) -> Tensor:
-        if not heads_only:
-            return self.network.logits(image)
-        with torch.no_grad():
-            embedding = self.network.features(image).mean((2, 3))
-        scored: Tensor = self.network.head(embedding)
-        return scored
+    def forward(self, image: Tensor) -> Tensor:
+        return self.network.logits(image)
 
 
 def precision_here() -> Any:
@@ -91,7 +87,7 @@ def fit(run: Run, out: Path, *, devices: int = 1) -> Run:
         ImageError: a picture cannot be read.
         KeyboardInterrupt: after a checkpoint was written; the same call goes on from there.
     """
-    strategy = DDPStrategy(start_method="spawn", find_unused_parameters=True) if devices > 1 else "auto"
+    strategy = DDPStrategy(start_method="spawn") if devices > 1 else "auto"
     fabric = lf.Fabric(accelerator="auto", devices=devices, strategy=strategy, precision=precision_here())
     finished: Run = fabric.launch(_fit, run, out)  # type: ignore[arg-type]  # it passes further arguments on
     return finished
@@ -163,6 +159,8 @@ class Fitting:
 
     def run(self) -> Result:
         with bar(counted=False) as progress_bar:
+            if self.counters.step == 0 and self.settings.weights != "none":
+                self.solve_head(progress_bar)
             task = progress_bar.add_task("training", total=1.0, note="")
             started = time.monotonic()
             for size_px, batch, labels in self.draws(progress_bar):
@@ -197,15 +195,32 @@ class Fitting:
                 if moved_on or self.progress() >= 1:
                     break
 
+    def solve_head(self, progress_bar: Progress) -> None:
+        """Begin with the best head for the features as they came; the first process's is everybody's."""
+        started = time.monotonic()
+        pixels = self._prepared(self.items, self.recipe.preprocess.size_wh[0], progress_bar).pixels
+        if self.fabric.is_global_zero:
+            task = progress_bar.add_task("reading features", total=len(pixels), note="")
+            with self.fabric.autocast():
+                solve_head(
+                    self.network,
+                    pixels,
+                    self.labels,
+                    strength=self.recipe.probe_strength,
+                    advance=lambda count: progress_bar.advance(task, count),
+                )
+            progress_bar.remove_task(task)
+        self.network.head.load_state_dict(self.fabric.broadcast(self.network.head.state_dict()))
+        self.counters.elapsed_s += self.fabric.broadcast(time.monotonic() - started)
+
     def step(self, batch: Tensor, labels: Tensor) -> float:
-        progress, recipe = self.progress(), self.recipe
-        heads_only = progress < recipe.heads_only
-        self.trainee.train(not heads_only)
-        factor = learning_rate_factor(progress, recipe.warmup)
+        recipe = self.recipe
+        self.trainee.train()
+        factor = learning_rate_factor(self.progress(), recipe.warmup)
         for group in self.optimizer.param_groups:
-            group["lr"] = group["peak_lr"] * factor
+            group["lr"] = recipe.learning_rate * factor
         batch, labels = self.fabric.to_device(batch), self.fabric.to_device(labels)
-        logits = self.trainee(batch, heads_only=heads_only)
+        logits = self.trainee(batch)
         loss = nn.functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
         self.fabric.backward(loss)
         self.fabric.clip_gradients(self.trainee, self.optimizer, max_norm=1.0)
@@ -360,15 +375,13 @@ def restore_prior(best: Path, model: Path, labels: npt.NDArray[np.int64]) -> Non
 
 
 def parameter_groups(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
-    """Backbone and head with their own rates; no decay on biases and normalisation."""
+    """What learns, in two groups: no decay on biases, normalisation and the head."""
     for name, parameter in network.backbone.named_parameters():
         parameter.requires_grad = name.split(".")[0] not in recipe.frozen
     learning = [parameter for parameter in network.backbone.parameters() if parameter.requires_grad]
-    head, slow = recipe.head_learning_rate, recipe.learning_rate
     decayed = [parameter for parameter in learning if parameter.dim() > 1]
     plain = [parameter for parameter in learning if parameter.dim() <= 1]
     return [
-        {"params": decayed, "lr": slow, "peak_lr": slow, "weight_decay": recipe.weight_decay},
-        {"params": plain, "lr": slow, "peak_lr": slow, "weight_decay": 0.0},
-        {"params": list(network.head.parameters()), "lr": head, "peak_lr": head, "weight_decay": 0.0},
+        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": [*plain, *network.head.parameters()], "weight_decay": 0.0},
     ]

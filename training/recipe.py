@@ -58,11 +58,10 @@ class Recipe(BaseModel):
     augment: Augment = Augment()
     epochs: Annotated[int, Field(ge=1)] = 20
     batch_size: Annotated[int, Field(ge=2)] = 32
-    learning_rate: Positive = 1.5e-4
-    head_learning_rate: Positive = 1.5e-3
+    learning_rate: Positive = 1e-4
+    probe_strength: Positive = 0.01
     weight_decay: Annotated[float, Field(ge=0)] = 0.02
     warmup: Fraction = 0.05
-    heads_only: Fraction = 0.08
     frozen: tuple[str, ...] = ()
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.05
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.98

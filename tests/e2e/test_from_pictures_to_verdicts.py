@@ -19,7 +19,6 @@ epochs = 12
 batch_size = 16
 stages = [{ until = 1.0, size_px = 64 }]
 learning_rate = 1e-3
-head_learning_rate = 3e-3
 ema_decay = 0.9
 [preprocess]
 size_wh = [64, 64]

@@ -33,8 +33,6 @@ def recipe(**changes: object) -> Recipe:
         "epochs": 4,
         "batch_size": 8,
         "learning_rate": 1e-3,
-        "head_learning_rate": 3e-3,
-        "heads_only": 0.1,
         "ema_decay": 0.8,
     }
     return Recipe.model_validate(values | changes)
@@ -157,7 +155,7 @@ def test_two_processes_train_together(tmp_path: Path) -> None:
 
 
 def test_early_stopping_ends_a_run_that_no_longer_improves(tmp_path: Path) -> None:
-    run = planned(tmp_path, epochs=60, patience=2, learning_rate=1e-9, head_learning_rate=1e-9)
+    run = planned(tmp_path, epochs=60, patience=2, learning_rate=1e-9)
 
     finished = fit(run, tmp_path / "run")
 
