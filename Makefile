@@ -2,7 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO ?= demo
-EXTRAS := server,edge,training,demo,dev
+EXTRAS := server,postgres,edge,training,demo,dev
+# where google/rpc/*.proto lie once installed
+COMMON = $$($(BIN)/python -c 'import google.rpc, pathlib; print(pathlib.Path(list(google.rpc.__path__)[0]).parents[1])')
+PROTOC = $(BIN)/python -m grpc_tools.protoc -Iproto -I$(COMMON)
+SERVICES := inspection models open_inference
 DATA ?=
 IMAGES ?=
 
@@ -32,7 +36,8 @@ check: setup  ## format, lint, types, import contracts, stubs, wheel
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	rm -rf build/stubs && mkdir -p build/stubs
-	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=build/stubs --pyi_out=build/stubs proto/vision/v1/*.proto
+	$(PROTOC) --python_out=build/stubs --pyi_out=build/stubs proto/vision/v1/*.proto
+	$(PROTOC) --grpc_python_out=build/stubs $(SERVICES:%=proto/vision/v1/%.proto)
 	diff -r -x __init__.py -x __pycache__ build/stubs/vision/v1 vision/v1  # stubs fresh?
 	rm -rf build/dist
 	$(BIN)/python -m build --quiet --wheel --no-isolation --outdir build/dist
@@ -49,7 +54,8 @@ bench-long: setup  ## long benchmarks (resumable); DATA= and IMAGES= name the EL
 
 proto: setup  ## make vision/v1 anew from proto/
 	find vision/v1 -name '*_pb2*' -delete
-	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=. --pyi_out=. proto/vision/v1/*.proto
+	$(PROTOC) --python_out=. --pyi_out=. proto/vision/v1/*.proto
+	$(PROTOC) --grpc_python_out=. $(SERVICES:%=proto/vision/v1/%.proto)
 
 clean:  ## remove what was built, keep .venv
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
