@@ -60,6 +60,7 @@ class Output:
         """The result: `value` as JSON where asked for, else `shown`, in which square brackets are rich's markup."""
         if self.as_json:
             sys.stdout.write(json.dumps(value, default=str) + "\n")
+            sys.stdout.flush()  # a server goes on running after it
             return
         console = Console()
         for one in shown:

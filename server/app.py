@@ -1,0 +1,232 @@
+"""The composition root: everything a server is made of, put together once, run, and taken apart in order.
+
+`serve` returns when it was told to stop (SIGTERM, SIGINT) and everything in flight is answered.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from typing import Any, Final
+
+import structlog
+
+from server.address import Address
+from server.auth import ANONYMOUS, Principal, TokenStore, authenticate
+from server.config import Config, bundle_trust, check_exposure
+from server.decoding import DecodePool
+from server.http import application, http_server
+from server.inspecting import Inspecting
+from server.metrics import Metrics
+from server.models import Models, Opening
+from server.ratelimit import RateLimit
+from server.records import Records
+from server.reviewing import Reviewing
+from server.rpc.calls import Calls
+from server.rpc.front import Front, Handlers
+from server.rpc.inspection import InspectionRpc, InspectionServices
+from server.rpc.models import ModelRpc
+from server.rpc.open_inference import OpenInferenceRpc
+from server.storage.blobs import Blobs, open_blobs
+from server.storage.database import Database, open_database
+from server.storage.dispositions import Dispositions
+from server.storage.results import Results
+from server.storage.retention import sweep
+from server.storage.tokens import DatabaseTokens
+from server.storage.writer import Writer
+from server.token_cache import CachedTokens
+from vision.errors import StorageError
+from vision.image import ImageLimits
+from vision.machine import this_machine
+from vision.settings import Settings
+
+_WRITER_CAPACITY: Final = 1024
+_SWEEP_EVERY_S: Final = 3600.0
+_LOG: Final = structlog.get_logger("server")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Where a server that takes calls can be reached, and what it serves."""
+
+    listen: Address
+    http: Address | None
+    models: tuple[str, ...]
+    failures: dict[str, str]
+
+
+async def serve(config: Config, settings: Settings, *, ready: Callable[[Ready], None]) -> None:
+    """Run until told to stop.
+
+    Args:
+        ready: called once calls are taken.
+
+    Raises:
+        SettingsError: the configuration would let strangers in, or an address or file of it cannot be used.
+        StorageError: the database cannot be opened.
+    """
+    check_exposure(config)
+    stopping = _stop_on_signals()
+    async with _storage(config) as (database, blobs, writer):
+        metrics = Metrics()
+        pool = DecodePool(this_machine().cores)
+        models = Models(config.models, _opening(config, settings))
+        records = Records(
+            writer, Results(database), blobs, metrics,
+            keep_images=config.storage.keep_images, audit_share=config.storage.audit_share,
+        )  # fmt: skip
+        front = Front(
+            config,
+            _calls(config, database, metrics),
+            _handlers(config, database, metrics, pool, models, records),
+        )
+        await models.load_all()
+        background: set[asyncio.Task[Any]] = set()
+        models.changed = lambda name: _spawn(background, front.set_health(name, serving=name in models))
+        served = tuple(model.name for model in models.served())
+        await front.start(served)
+
+        def health() -> dict[str, Any]:
+            return {
+                "ready": not stopping.is_set(),
+                "degraded": records.degraded,
+                "models": [model.name for model in models.served()],
+                "failed": dict(models.failures),
+            }
+
+        async with _http(config, metrics, health), _sweeping(config, database, blobs):
+            ready(
+                Ready(listen=front.address, http=config.http, models=served, failures=dict(models.failures))
+            )
+            await stopping.wait()
+            await front.drain()
+        await models.close()
+        pool.close()
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    return stopping
+
+
+def _spawn(kept: set[asyncio.Task[Any]], work: Any) -> None:
+    """Run beside the rest; kept, since the loop alone does not hold on to it."""
+    task = asyncio.get_running_loop().create_task(work)
+    kept.add(task)
+    task.add_done_callback(kept.discard)
+
+
+@asynccontextmanager
+async def _storage(config: Config) -> AsyncIterator[tuple[Database, Blobs, Writer]]:
+    database = await asyncio.to_thread(open_database, config.storage.database)
+    writer = Writer(database, _WRITER_CAPACITY)
+    try:
+        yield database, open_blobs(config.storage.blobs), writer
+    finally:
+        await writer.close()
+        database.close()
+
+
+def _opening(config: Config, settings: Settings) -> Opening:
+    trusted, required = bundle_trust(config, settings)
+    return Opening(
+        trusted=trusted,
+        require_signature=required,
+        max_batch=config.limits.max_batch,
+        max_waiting=config.limits.max_waiting,
+        drift_alpha=config.line.drift_alpha,
+        on_drift=config.line.on_drift,
+    )
+
+
+def _calls(config: Config, database: Database, metrics: Metrics) -> Calls:
+    rate = config.limits.rate_per_s
+    limit = RateLimit(rate_per_s=rate, burst=config.limits.burst) if rate is not None else None
+    return Calls(
+        identify=_identify(
+            CachedTokens(DatabaseTokens(database)), anonymous=None if config.auth_required else ANONYMOUS
+        ),
+        wait_s=limit.take if limit is not None else lambda _: 0.0,
+        metrics=metrics,
+        default_deadline_s=config.default_deadline_s,
+    )
+
+
+def _identify(tokens: TokenStore, *, anonymous: Principal | None) -> Callable[[str | None], Any]:
+    async def identify(token: str | None) -> Principal:
+        now = datetime.now(UTC)
+        if token is None:
+            return authenticate(tokens, None, now, anonymous=anonymous)
+        return await asyncio.to_thread(lambda: authenticate(tokens, token, now, anonymous=anonymous))
+
+    return identify
+
+
+def _handlers(
+    config: Config, database: Database, metrics: Metrics, pool: DecodePool, models: Models, records: Records
+) -> Handlers:
+    inspecting = Inspecting(pool, ImageLimits(
+        max_bytes=config.limits.max_message_mib * 2**20, max_pixels=config.limits.max_pixels
+    ))  # fmt: skip
+    reviewing = Reviewing(
+        models,
+        Results(database),
+        Dispositions(database),
+        kept_for=timedelta(days=config.storage.max_age_days),
+    )
+    return Handlers(
+        inspection=InspectionRpc(
+            InspectionServices(
+                models=models, inspecting=inspecting, records=records, reviewing=reviewing, metrics=metrics
+            )
+        ),
+        models=ModelRpc(models),
+        open_inference=OpenInferenceRpc(models, inspecting, version=version("loupe"), ready=lambda: True),
+    )
+
+
+@asynccontextmanager
+async def _http(
+    config: Config, metrics: Metrics, health: Callable[[], dict[str, Any]]
+) -> AsyncIterator[None]:
+    if config.http is None:
+        yield
+        return
+    server = http_server(application(metrics.registry, health), config.http)
+    running = asyncio.create_task(server.serve())
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await running
+
+
+@asynccontextmanager
+async def _sweeping(config: Config, database: Database, blobs: Blobs) -> AsyncIterator[None]:
+    """Keep results and pictures within their age and bytes, now and then."""
+
+    async def sweep_now_and_then() -> None:
+        while True:
+            try:
+                done = await asyncio.to_thread(
+                    sweep, database, blobs, now=datetime.now(UTC),
+                    max_age=timedelta(days=config.storage.max_age_days), max_bytes=config.storage.max_bytes,
+                )  # fmt: skip
+                _LOG.info("swept", done=done)
+            except StorageError as error:  # tried again next time
+                _LOG.warning("not swept", why=str(error))
+            await asyncio.sleep(_SWEEP_EVERY_S)
+
+    running = asyncio.create_task(sweep_now_and_then())
+    try:
+        yield
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running

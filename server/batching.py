@@ -1,0 +1,231 @@
+"""One model's queue: who goes next, how many together, and who is told at the door that it is too late.
+
+Takes items with deadlines, gives answers. The cost of a batch of n is `per_item_s * n + per_batch_s`, measured before the
+first request. A request enters only if the work ahead of it leaves its deadline within reach; waiting requests go in order of lane,
+then deadline; a batch starts whenever the model falls idle and grows only while its earliest deadline can still be kept. It knows nothing
+of pictures, models or the wire. All of it runs on one event loop; only `run` runs in a thread.
+"""
+
+import asyncio
+import heapq
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, Generic, TypeVar
+
+import numpy as np
+
+from vision.errors import DeadlineError, LoupeError, OverloadedError
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+_LEARNING: Final = (
+    0.1  # share of the newest batch in the running estimate of how much slower than alone it is
+)
+_SHORTEST_RETRY_S: Final = 0.02
+
+
+class Lane(IntEnum):
+    """Who goes first: a smaller lane before a larger one, whatever their deadlines."""
+
+    LINE = 0
+    CATALOG = 1
+    BULK = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """Seconds that a batch takes on an otherwise idle machine."""
+
+    per_item_s: float
+    per_batch_s: float
+
+    def of(self, items: int) -> float:
+        return self.per_item_s * items + self.per_batch_s
+
+
+def fit_cost(measured: Mapping[int, float]) -> Cost:
+    """The least-squares line through seconds by batch size, neither part negative."""
+    sizes, seconds = np.array(list(measured)), np.array(list(measured.values()))
+    if len(sizes) == 1:
+        return Cost(per_item_s=float(seconds[0] / sizes[0]), per_batch_s=0.0)
+    slope, offset = np.polyfit(sizes, seconds, 1)
+    if offset < 0 or slope <= 0:
+        return Cost(per_item_s=float((seconds / sizes).mean()), per_batch_s=0.0)
+    return Cost(per_item_s=float(slope), per_batch_s=float(offset))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served(Generic[Answer]):
+    """An answer and what it took: seconds waited, seconds of the batch's run, and the batch's size."""
+
+    answer: Answer
+    queue_s: float
+    run_s: float
+    batch: int
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[Item, Answer]):
+    item: Item
+    deadline: float
+    since: float
+    done: asyncio.Future[Served[Answer]]
+
+
+class Batcher(Generic[Item, Answer]):
+    """A queue before one model.
+
+    Args:
+        run: answers a batch, in order; called in a thread of its own, one batch at a time.
+        cost: of `run` on an otherwise idle machine.
+        max_batch: the largest batch.
+        max_waiting: requests inside at once; more are refused whatever their deadline.
+        clock: monotonic seconds, on which deadlines lie.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[list[Item]], Sequence[Answer]],
+        *,
+        cost: Cost,
+        max_batch: int,
+        max_waiting: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._run, self._cost, self._clock = run, cost, clock
+        self._max_batch, self._max_waiting = max_batch, max_waiting
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._heap: list[tuple[int, float, int, _Waiting[Item, Answer]]] = []
+        self._order = itertools.count()
+        self._inside = dict.fromkeys(Lane, 0)
+        self._slowdown = 1.0
+        self._busy = False
+        self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def inside(self) -> int:
+        """Requests admitted and not answered."""
+        return sum(self._inside.values())
+
+    def expected_s(self, lane: Lane) -> float:
+        """Seconds until a request that came now would be answered."""
+        ahead = sum(count for other, count in self._inside.items() if other <= lane)
+        return self._slowdown * (self._cost.per_item_s * ahead + self._cost.of(1))
+
+    @contextmanager
+    def admitted(self, *, deadline: float, lane: Lane) -> Iterator[None]:
+        """Hold a place from before decoding until the answer.
+
+        Raises:
+            OverloadedError: the deadline cannot be kept behind the work that is already inside, or the house is full.
+            DeadlineError: the deadline has passed already.
+        """
+        left = deadline - self._clock()
+        if left <= 0:
+            raise DeadlineError(f"the deadline passed {-left:.3f} s ago")
+        expected = self.expected_s(lane)
+        if self._closed or self.inside >= self._max_waiting or expected > left:
+            retry = max(expected - left, self._cost.of(self._max_batch), _SHORTEST_RETRY_S)
+            raise OverloadedError(
+                f"{self.inside} requests inside: expected an answer in {expected:.3f} s, found {left:.3f} s left",
+                retry_after_s=retry,
+            )
+        self._inside[lane] += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._inside[lane] -= 1
+            if not self.inside:
+                self._idle.set()
+
+    async def submit(self, item: Item, *, deadline: float, lane: Lane) -> Served[Answer]:
+        """Wait for a place in a batch and for its answer; cancelling it takes it out of the queue.
+
+        Raises:
+            DeadlineError: the deadline came before the item's turn.
+        """
+        waiting = _Waiting[Item, Answer](
+            item, deadline, self._clock(), asyncio.get_running_loop().create_future()
+        )
+        heapq.heappush(self._heap, (lane, deadline, next(self._order), waiting))
+        self._start()
+        return await waiting.done
+
+    async def close(self) -> None:
+        """Refuse what is new, answer what is inside, end the thread."""
+        self._closed = True
+        await self._idle.wait()
+        self._thread.shutdown(wait=False)
+
+    # --- batches
+
+    def _start(self) -> None:
+        if self._busy:
+            return
+        batch = self._next_batch()
+        if not batch:
+            return
+        self._busy = True
+        loop = asyncio.get_running_loop()
+        started = self._clock()
+        running = loop.run_in_executor(self._thread, self._run, [one.item for one in batch])
+        running.add_done_callback(lambda future: self._finish(batch, started, future))
+
+    def _next_batch(self) -> list[_Waiting[Item, Answer]]:
+        """The next to go, as many as leave the earliest deadline among them within reach."""
+        now, batch, earliest = self._clock(), list[_Waiting[Item, Answer]](), float("inf")
+        while self._heap and len(batch) < self._max_batch:
+            waiting = self._heap[0][3]
+            gone = waiting.done.done()  # cancelled by its caller
+            if gone or now + self._cost.of(1) > waiting.deadline:
+                heapq.heappop(self._heap)
+                if not gone:
+                    waited = now - waiting.since
+                    waiting.done.set_exception(
+                        DeadlineError(f"the deadline came too near after {waited:.3f} s of waiting")
+                    )
+                continue
+            earliest = min(earliest, waiting.deadline)
+            if batch and now + self._slowdown * self._cost.of(len(batch) + 1) > earliest:
+                break
+            heapq.heappop(self._heap)
+            batch.append(waiting)
+        return batch
+
+    def _finish(
+        self,
+        batch: list[_Waiting[Item, Answer]],
+        started: float,
+        running: asyncio.Future[Sequence[Answer]],
+    ) -> None:
+        took = self._clock() - started
+        self._busy = False
+        error = running.exception()
+        if error is None:
+            self._slowdown += _LEARNING * (max(1.0, took / self._cost.of(len(batch))) - self._slowdown)
+        for index, waiting in enumerate(batch):
+            if waiting.done.done():
+                continue
+            if error is not None:
+                waiting.done.set_exception(
+                    error if isinstance(error, LoupeError) else LoupeError(f"the model's run failed: {error}")
+                )
+                continue
+            waiting.done.set_result(
+                Served(
+                    answer=running.result()[index],
+                    queue_s=started - waiting.since,
+                    run_s=took,
+                    batch=len(batch),
+                )
+            )
+        self._start()

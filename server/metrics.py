@@ -1,0 +1,66 @@
+"""What the server counts, for Prometheus.
+
+A registry of its own, so that several servers in one process (tests) do not meet.
+"""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+class Metrics:
+    """All of the server's counters."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._calls = Histogram(
+            "loupe_call_seconds",
+            "Calls by method and status",
+            ("method", "code"),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._stages = Histogram(
+            "loupe_stage_seconds", "Time of an inspection by stage: queue, decode, model", ("model", "stage"), buckets=_SECONDS,
+            registry=self.registry,
+        )  # fmt: skip
+        self._batches = Histogram(
+            "loupe_batch_size", "Pictures that shared a run, seen by each of them", ("model",), buckets=(1, 2, 4, 8, 16, 32),
+            registry=self.registry,
+        )  # fmt: skip
+        self._verdicts = Counter(
+            "loupe_verdicts",
+            "Verdicts by decision and reason",
+            ("model", "decision", "reason"),
+            registry=self.registry,
+        )
+        self._inside = Gauge(
+            "loupe_requests_inside", "Requests admitted and not answered", ("model",), registry=self.registry
+        )
+        self._unkept = Counter(
+            "loupe_results_unkept", "Answers given whose result could not be kept", registry=self.registry
+        )
+        self._loads = Counter(
+            "loupe_model_loads", "Loads of models by outcome", ("outcome",), registry=self.registry
+        )
+
+    def call(self, method: str, code: str, seconds: float) -> None:
+        self._calls.labels(method, code).observe(seconds)
+
+    def judged(self, model: str, *, decision: str, reason: str, batch: int) -> None:
+        self._verdicts.labels(model, decision, reason).inc()
+        self._batches.labels(model).observe(batch)
+
+    def stage(self, model: str, stage: str, milliseconds: float) -> None:
+        self._stages.labels(model, stage).observe(milliseconds / 1e3)
+
+    def inside(self, model: str, requests: int) -> None:
+        self._inside.labels(model).set(requests)
+
+    def unkept(self) -> None:
+        self._unkept.inc()
+
+    def load(self, *, succeeded: bool) -> None:
+        self._loads.labels("ready" if succeeded else "failed").inc()

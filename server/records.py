@@ -1,0 +1,173 @@
+"""What is kept of an answer, and what an earlier answer says to the same question.
+
+Between the rim and the storage: decides which accepted parts people will check, which pictures stay, and whether a request was answered before.
+A result that cannot be kept does not cost its caller the answer; it is counted, and health says so.
+"""
+
+import asyncio
+import hashlib
+import random
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from server.config import KeepImages
+from server.inspecting import Judged
+from server.metrics import Metrics
+from server.storage.blobs import Blobs
+from server.storage.results import ResultRow, Results
+from server.storage.writer import Writer
+from vision.errors import InputError, StorageError
+from vision.inspection.policy import Decision
+
+_DEGRADED_FOR_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A request as idempotency sees it. `request_id` may be empty: then nothing is promised."""
+
+    principal: str
+    method: str
+    request_id: str
+    payload_sha256: str
+
+
+class Records:
+    """The keeping of answers.
+
+    Args:
+        audit_share: share of accepted parts that are drawn for people to check, 0..1.
+        draw: uniform in 0..1; not to be foreseen by whoever sends parts.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        results: Results,
+        blobs: Blobs,
+        metrics: Metrics,
+        *,
+        keep_images: KeepImages,
+        audit_share: float,
+        draw: Callable[[], float] | None = None,
+    ) -> None:
+        self._writer, self._results, self._blobs, self._metrics = writer, results, blobs, metrics
+        self._keep_images, self._audit_share = keep_images, audit_share
+        self._draw = draw or random.SystemRandom().random
+        self._answering: dict[tuple[str, str, str], tuple[str, asyncio.Future[bytes]]] = {}
+        self._failed_at = float("-inf")
+
+    @property
+    def degraded(self) -> bool:
+        """Whether a result could not be kept lately."""
+        return time.monotonic() - self._failed_at < _DEGRADED_FOR_S
+
+    async def once(self, question: Question, answer: Callable[[], Awaitable[bytes]]) -> tuple[bytes, bool]:
+        """The answer to a question, and whether it had been given before; those who ask at the same time wait for one.
+
+        Raises:
+            InputError: the id was used for another payload.
+        """
+        if not question.request_id:
+            return await answer(), False
+        key = (question.principal, question.method, question.request_id)
+        running = self._answering.get(key)
+        if running is not None:
+            _same(question, running[0])
+            return await asyncio.shield(running[1]), True
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._answering[key] = (question.payload_sha256, future)
+        try:
+            earlier = await self._results.answer_to(*key)
+            if earlier is not None:
+                _same(question, earlier.payload_sha256)
+            known = earlier.answer if earlier is not None else None
+            given = await answer() if known is None else known
+            future.set_result(given)
+        except BaseException as error:
+            future.set_exception(
+                error if isinstance(error, Exception) else InterruptedError("the first caller left")
+            )
+            future.exception()  # seen, also where nobody else waits
+            raise
+        else:
+            return given, known is not None
+        finally:
+            del self._answering[key]
+
+    def choose(self, judged: Judged) -> "Keeping":
+        """What will be kept of an answer; its id is known before the answer is."""
+        verdict = judged.inspection.verdict
+        audit = verdict.decision is Decision.ACCEPT and self._draw() < self._audit_share
+        keeps = self._keep_images == "all" or (
+            self._keep_images == "review" and (audit or verdict.decision is not Decision.ACCEPT)
+        )
+        return Keeping(result_id=uuid.uuid4().hex, audit=audit, image=keeps)
+
+    async def keep(
+        self,
+        keeping: "Keeping",
+        question: Question,
+        judged: Judged,
+        *,
+        image: bytes,
+        part: str,
+        answer: bytes,
+    ) -> None:
+        """Keep a result and, where it was so chosen, its picture; a failure is counted, not raised."""
+        verdict, model = judged.inspection.verdict, judged.model
+        try:
+            digest = await asyncio.to_thread(self._blobs.put, image) if keeping.image else None
+            await self._writer.add(
+                ResultRow(
+                    id=keeping.result_id,
+                    request_id=question.request_id or None,
+                    principal=question.principal,
+                    method=question.method,
+                    payload_sha256=question.payload_sha256,
+                    answer=answer if question.request_id else None,
+                    model_name=model.name,
+                    model_version=model.version,
+                    model_digest=model.digest,
+                    model_file=model.inspector.choice.file,
+                    decision=verdict.decision,
+                    reason=verdict.reason,
+                    detail=verdict.detail,
+                    label=verdict.label,
+                    probability=verdict.probability,
+                    novelty=verdict.novelty,
+                    certified=verdict.certified,
+                    part=part,
+                    judged_at=datetime.now(UTC),
+                    total_ms=judged.stages.total_ms,
+                    image_sha256=digest,
+                    audit=keeping.audit,
+                )
+            )
+        except StorageError:
+            self._failed_at = time.monotonic()
+            self._metrics.unkept()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """What is kept of one answer."""
+
+    result_id: str
+    audit: bool
+    image: bool
+
+
+def payload_digest(payload: bytes) -> str:
+    return hashlib.sha256(payload).hexdigest()
+
+
+def _same(question: Question, payload_sha256: str) -> None:
+    if question.payload_sha256 != payload_sha256:
+        raise InputError(
+            f"request_id '{question.request_id}': expected the content it was first used with, found another"
+        )

@@ -1,0 +1,182 @@
+"""What every call goes through: who asks, may they, how often, until when; and errors become statuses.
+
+One interceptor around every handler of ours. Health and reflection pass: they say nothing about anybody.
+"""
+
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import grpc
+import structlog
+from google.protobuf.message import Message
+from typing_extensions import override
+
+from server.auth import Principal, Role, bearer
+from server.metrics import Metrics
+from server.rpc import rules
+from server.rpc.status import DETAILS, code_of, status_of
+from vision.errors import LoupeError, OverloadedError
+
+_OPEN: Final = ("/grpc.health.", "/grpc.reflection.")
+_ANYBODY: Final = frozenset(Role)
+_LOG: Final = structlog.get_logger("server.rpc")
+
+# Which of a principal's roles open a method; a method that is not named here opens for admin alone.
+ROLES: Final[Mapping[str, frozenset[Role]]] = {
+    "/vision.v1.InspectionService/Inspect": frozenset({Role.INSPECT, Role.STATION}),
+    "/vision.v1.InspectionService/InspectStream": frozenset({Role.INSPECT, Role.STATION}),
+    "/vision.v1.InspectionService/SubmitDisposition": frozenset({Role.REVIEW}),
+    "/vision.v1.InspectionService/ListReviews": frozenset({Role.REVIEW}),
+    "/vision.v1.InspectionService/ExportDispositions": frozenset({Role.REVIEW}),
+    "/vision.v1.ModelService/ListModels": _ANYBODY,
+    "/vision.v1.ModelService/GetModel": _ANYBODY,
+    "/vision.v1.ModelService/FetchBundle": frozenset({Role.STATION, Role.ADMIN}),
+    "/inference.GRPCInferenceService/ServerLive": _ANYBODY,
+    "/inference.GRPCInferenceService/ServerReady": _ANYBODY,
+    "/inference.GRPCInferenceService/ServerMetadata": _ANYBODY,
+    "/inference.GRPCInferenceService/ModelReady": _ANYBODY,
+    "/inference.GRPCInferenceService/ModelMetadata": _ANYBODY,
+    "/inference.GRPCInferenceService/ModelInfer": frozenset({Role.INSPECT, Role.STATION}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call: who makes it, its id in logs, and its deadline in seconds of the monotonic clock."""
+
+    principal: Principal
+    log_id: str
+    deadline: float
+
+
+_current: ContextVar[Call] = ContextVar("call")
+
+
+def current_call() -> Call:
+    """The call that is being answered here."""
+    return _current.get()
+
+
+class Calls(grpc.aio.ServerInterceptor):
+    """The interceptor.
+
+    Args:
+        identify: the principal of a bearer token, or of none.
+        wait_s: seconds a principal must wait before its next call; 0 where it need not.
+        default_deadline_s: for callers that name none.
+    """
+
+    def __init__(
+        self,
+        *,
+        identify: Callable[[str | None], Awaitable[Principal]],
+        wait_s: Callable[[Principal], float],
+        metrics: Metrics,
+        default_deadline_s: float,
+    ) -> None:
+        self._identify, self._wait_s, self._metrics = identify, wait_s, metrics
+        self._default_deadline_s = default_deadline_s
+
+    @override
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or method.startswith(_OPEN):
+            return handler
+        codec = {
+            "request_deserializer": handler.request_deserializer,
+            "response_serializer": handler.response_serializer,
+        }
+        if handler.unary_unary:
+            return grpc.unary_unary_rpc_method_handler(self._answering(method, handler.unary_unary), **codec)
+        if handler.unary_stream:
+            return grpc.unary_stream_rpc_method_handler(
+                self._streaming(method, handler.unary_stream), **codec
+            )
+        return grpc.stream_stream_rpc_method_handler(self._streaming(method, handler.stream_stream), **codec)
+
+    def _answering(self, method: str, inner: Callable[[Any, Any], Awaitable[Message]]) -> Any:
+        async def answer(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
+            try:
+                with self._counted(method):
+                    await self._begin(method, context)
+                    rules.check(request)
+                    return await inner(request, context)
+            except Exception as error:
+                await _refuse(context, error)
+                raise  # not reached: the refusal ends the call
+
+        return answer
+
+    def _streaming(self, method: str, inner: Callable[[Any, Any], AsyncIterator[Message]]) -> Any:
+        async def stream(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Message]:
+            try:
+                with self._counted(method):
+                    await self._begin(method, context)
+                    if isinstance(request, Message):
+                        rules.check(request)
+                    async for answer in inner(request, context):
+                        yield answer
+            except Exception as error:  # noqa: BLE001  (the boundary: each becomes a status)
+                await _refuse(context, error)
+
+        return stream
+
+    async def _begin(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        """Set the call up, or refuse it.
+
+        Raises:
+            AuthenticationError, PermissionDeniedError, OverloadedError: as their names say.
+        """
+        metadata = dict(context.invocation_metadata() or ())
+        header = metadata.get("authorization")
+        principal = await self._identify(bearer(str(header) if header is not None else None))
+        allowed = ROLES.get(method, frozenset({Role.ADMIN}))
+        principal.require(*sorted(allowed), what=method)
+        wait = self._wait_s(principal)
+        if wait > 0:
+            raise OverloadedError(f"{principal.user}: more calls than the rate allows", retry_after_s=wait)
+        left = cast(float | None, context.time_remaining())  # None where the caller names no deadline
+        _current.set(
+            Call(
+                principal=principal,
+                log_id=str(metadata.get("x-request-id") or uuid.uuid4().hex),
+                deadline=time.monotonic() + (self._default_deadline_s if left is None else left),
+            )
+        )
+        structlog.contextvars.bind_contextvars(request=_current.get().log_id, user=principal.user)
+
+    @contextmanager
+    def _counted(self, method: str) -> Iterator[None]:
+        started = time.perf_counter()
+        code = grpc.StatusCode.OK
+        try:
+            yield
+        except Exception as error:
+            code = code_of(error)
+            raise
+        except BaseException:  # cancelled by the caller, or a stream that is left early
+            code = grpc.StatusCode.CANCELLED
+            raise
+        finally:
+            self._metrics.call(method, code.name, time.perf_counter() - started)
+
+
+async def _refuse(context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> None:
+    """End the call with the error's status; what is not ours is logged in full and told in none."""
+    call = _current.get(None)
+    status = status_of(error, request_id=call.log_id if call else "")
+    if not isinstance(error, LoupeError):
+        _LOG.error("failed", exc_info=error)
+    await context.abort(
+        code_of(error), status.message, trailing_metadata=((DETAILS, status.SerializeToString()),)
+    )

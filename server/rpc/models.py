@@ -1,0 +1,101 @@
+"""`ModelService`: which models are served, and changing that."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+from typing_extensions import override
+
+from server.models import Loaded, Models
+from vision.archive import MAX_BYTES, Source, write_zip
+from vision.v1 import models_pb2, models_pb2_grpc
+
+_PIECE: Final = 1 << 20
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+def reference(model: Loaded) -> models_pb2.ModelRef:
+    """How answers name the model."""
+    return models_pb2.ModelRef(
+        name=model.name, version=model.version, digest=model.digest, file=model.inspector.choice.file
+    )
+
+
+def describe(model: Loaded) -> models_pb2.Model:
+    inspector = model.inspector
+    width, height = inspector.bundle.manifest.preprocess.size_wh
+    certificate = inspector.decision.certificate
+    return models_pb2.Model(
+        ref=reference(model),
+        state=models_pb2.MODEL_STATE_READY,
+        labels=inspector.labels,
+        good=inspector.spec.good,
+        width=width,
+        height=height,
+        certificate=certificate.line() if certificate else "",
+        load_seconds=model.load_s,
+        cost_per_image_ms=1e3 * model.cost.per_item_s,
+        cost_per_batch_ms=1e3 * model.cost.per_batch_s,
+    )
+
+
+class ModelRpc(models_pb2_grpc.ModelServiceServicer):
+    """Over the served models; what failed to load is listed as well."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    @override
+    async def ListModels(
+        self, request: models_pb2.ListModelsRequest, context: Context
+    ) -> models_pb2.ListModelsResponse:
+        failed = [
+            models_pb2.Model(
+                ref=models_pb2.ModelRef(name=name), state=models_pb2.MODEL_STATE_FAILED, detail=why
+            )
+            for name, why in sorted(self._models.failures.items())
+        ]
+        return models_pb2.ListModelsResponse(
+            models=[*(describe(model) for model in self._models.served()), *failed]
+        )
+
+    @override
+    async def GetModel(
+        self, request: models_pb2.GetModelRequest, context: Context
+    ) -> models_pb2.GetModelResponse:
+        return models_pb2.GetModelResponse(model=describe(self._models.get(request.name)))
+
+    @override
+    async def LoadModel(
+        self, request: models_pb2.LoadModelRequest, context: Context
+    ) -> models_pb2.LoadModelResponse:
+        return models_pb2.LoadModelResponse(model=describe(await self._models.load(request.name)))
+
+    @override
+    async def UnloadModel(
+        self, request: models_pb2.UnloadModelRequest, context: Context
+    ) -> models_pb2.UnloadModelResponse:
+        await self._models.unload(request.name)
+        return models_pb2.UnloadModelResponse()
+
+    @override
+    async def FetchBundle(
+        self, request: models_pb2.FetchBundleRequest, context: Context
+    ) -> AsyncIterator[models_pb2.FetchBundleResponse]:
+        data = await asyncio.to_thread(_zipped, self._models.get(request.name).path)
+        for start in range(0, len(data), _PIECE):
+            yield models_pb2.FetchBundleResponse(piece=data[start : start + _PIECE], total_bytes=len(data))
+
+
+def _zipped(bundle: Path) -> bytes:
+    """A bundle as one `.loupe` file; its receiver verifies it as any other."""
+    if bundle.is_file():
+        return bundle.read_bytes()
+    with Source(bundle) as source, tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "bundle.loupe"
+        write_zip(target, {name: source.read(name, MAX_BYTES) for name in source.members()})
+        return target.read_bytes()

@@ -1,0 +1,200 @@
+"""The open inference protocol, version 2: what clients of other model servers speak.
+
+`ModelInfer` takes `image` as uint8 (N, H, W, 3), prepared as the bundle says, or as BYTES (N): encoded pictures, which are
+prepared here. It gives the graph's `logits`, `embedding` and `cam`, and beside them what Loupe makes of these: `probability` of defect,
+`decision` and `reason`.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import grpc
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import override
+
+from server.batching import Lane
+from server.inspecting import Inspecting, Judged, Order
+from server.models import Loaded, Models
+from server.rpc.calls import current_call
+from server.rpc.rules import FieldsError, Violation
+from vision import session
+from vision.errors import NotFoundError
+from vision.inspection.policy import Verdict
+from vision.preprocess import Prepared
+from vision.v1 import open_inference_pb2 as wire
+from vision.v1 import open_inference_pb2_grpc
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Array = npt.NDArray[Any]
+
+_MAX_PICTURES: Final = 64
+_PRIORITIES: Final = {"line": Lane.LINE, "catalog": Lane.CATALOG, "bulk": Lane.BULK}
+
+
+def _probability(verdict: Verdict) -> float:
+    return float("nan") if verdict.probability is None else verdict.probability
+
+
+# By output: its datatype, its shape after the batch, and its value in an answer.
+_OUTPUTS: Final[dict[str, tuple[str, Callable[[Judged], Any]]]] = {
+    "logits": ("FP32", lambda judged: judged.inspection.prediction.logits),
+    "embedding": ("FP32", lambda judged: judged.inspection.prediction.embedding),
+    "cam": ("FP32", lambda judged: judged.inspection.prediction.cam),
+    "probability": ("FP64", lambda judged: _probability(judged.inspection.verdict)),
+    "decision": ("BYTES", lambda judged: judged.inspection.verdict.decision.value.encode()),
+    "reason": ("BYTES", lambda judged: judged.inspection.verdict.reason.value.encode()),
+}
+
+
+class OpenInferenceRpc(open_inference_pb2_grpc.GRPCInferenceServiceServicer):
+    """The protocol over the served models.
+
+    Args:
+        ready: whether the server takes requests.
+    """
+
+    def __init__(
+        self, models: Models, inspecting: Inspecting, *, version: str, ready: Callable[[], bool]
+    ) -> None:
+        self._models, self._inspecting = models, inspecting
+        self._version, self._ready = version, ready
+
+    @override
+    async def ServerLive(self, request: wire.ServerLiveRequest, context: Context) -> wire.ServerLiveResponse:
+        return wire.ServerLiveResponse(live=True)
+
+    @override
+    async def ServerReady(
+        self, request: wire.ServerReadyRequest, context: Context
+    ) -> wire.ServerReadyResponse:
+        return wire.ServerReadyResponse(ready=self._ready())
+
+    @override
+    async def ServerMetadata(
+        self, request: wire.ServerMetadataRequest, context: Context
+    ) -> wire.ServerMetadataResponse:
+        return wire.ServerMetadataResponse(name="loupe", version=self._version)
+
+    @override
+    async def ModelReady(self, request: wire.ModelReadyRequest, context: Context) -> wire.ModelReadyResponse:
+        try:
+            self._find(request.name, request.version)
+        except NotFoundError:
+            return wire.ModelReadyResponse(ready=False)
+        return wire.ModelReadyResponse(ready=self._ready())
+
+    @override
+    async def ModelMetadata(
+        self, request: wire.ModelMetadataRequest, context: Context
+    ) -> wire.ModelMetadataResponse:
+        model = self._find(request.name, request.version)
+        width, height = model.inspector.bundle.manifest.preprocess.size_wh
+        tensor = wire.ModelMetadataResponse.TensorMetadata
+        shapes = {"logits": [-1, len(model.inspector.labels)], "embedding": [-1, -1], "cam": [-1, -1, -1, -1]}
+        return wire.ModelMetadataResponse(
+            name=model.name,
+            versions=[model.version],
+            platform="onnxruntime_onnx",
+            inputs=[tensor(name=session.INPUT, datatype="UINT8", shape=[-1, height, width, 3])],
+            outputs=[
+                tensor(name=name, datatype=datatype, shape=shapes.get(name, [-1]))
+                for name, (datatype, _) in _OUTPUTS.items()
+            ],
+        )
+
+    @override
+    async def ModelInfer(self, request: wire.ModelInferRequest, context: Context) -> wire.ModelInferResponse:
+        model = self._find(request.model_name, request.model_version)
+        asked = [output.name for output in request.outputs] or list(_OUTPUTS)
+        unknown = [name for name in asked if name not in _OUTPUTS]
+        if unknown:
+            raise _wrong("outputs", f"expected names among {', '.join(_OUTPUTS)}, found '{unknown[0]}'")
+        pictures = _pictures(request, model)
+        lane, deadline = _lane(request), current_call().deadline
+        judged = await asyncio.gather(
+            *(
+                self._inspecting.judge(model, Order(image=picture, deadline=deadline, lane=lane))
+                for picture in pictures
+            )
+        )
+        response = wire.ModelInferResponse(model_name=model.name, model_version=model.version, id=request.id)
+        for name in asked:
+            _append(response, name, judged)
+        return response
+
+    def _find(self, name: str, version: str) -> Loaded:
+        model = self._models.get(name)
+        if version not in {"", model.version}:
+            raise NotFoundError(f"model '{name}': expected version {model.version}, found '{version}'")
+        return model
+
+
+def _wrong(field: str, description: str) -> FieldsError:
+    return FieldsError(Violation(field, description))
+
+
+def _lane(request: wire.ModelInferRequest) -> Lane:
+    found = request.parameters["priority"].string_param if "priority" in request.parameters else "line"
+    if found not in _PRIORITIES:
+        raise _wrong("parameters.priority", f"expected one of {', '.join(_PRIORITIES)}, found '{found}'")
+    return _PRIORITIES[found]
+
+
+def _pictures(request: wire.ModelInferRequest, model: Loaded) -> Sequence[bytes | Prepared]:
+    """The pictures of the one input, encoded or prepared."""
+    if len(request.inputs) != 1 or request.inputs[0].name != session.INPUT:
+        found = ", ".join(one.name for one in request.inputs) or "none"
+        raise _wrong("inputs", f"expected one input '{session.INPUT}', found {found}")
+    given, raw = request.inputs[0], request.raw_input_contents
+    shape = tuple(given.shape)
+    if not shape or not 1 <= shape[0] <= _MAX_PICTURES:
+        raise _wrong("inputs[0].shape", f"expected 1 to {_MAX_PICTURES} pictures first, found {shape}")
+    if given.datatype == "BYTES":
+        encoded = _byte_strings(raw[0]) if raw else list(given.contents.bytes_contents)
+        if shape not in {(len(encoded),), (len(encoded), 1)}:
+            raise _wrong("inputs[0].shape", f"expected ({len(encoded)},) for as many pictures, found {shape}")
+        return encoded
+    width, height = model.inspector.bundle.manifest.preprocess.size_wh
+    expected = (shape[0], height, width, 3)
+    if given.datatype != "UINT8" or shape != expected:
+        raise _wrong(
+            "inputs[0]", f"expected UINT8 {expected} or BYTES ({shape[0]},), found {given.datatype} {shape}"
+        )
+    data = raw[0] if raw else np.array(given.contents.uint_contents, np.uint8).tobytes()
+    if len(data) != np.prod(expected):
+        raise _wrong("raw_input_contents[0]", f"expected {np.prod(expected)} bytes, found {len(data)}")
+    pixels = np.frombuffer(data, np.uint8).reshape(expected)
+    return [
+        Prepared(image_hwc=one, scale_xy=(1.0, 1.0), offset_xy=(0.0, 0.0), source_wh=(width, height))
+        for one in pixels
+    ]
+
+
+def _byte_strings(data: bytes) -> list[bytes]:
+    """The protocol's form of BYTES tensors: each element after its length in four bytes, little-endian."""
+    found, position = list[bytes](), 0
+    while position < len(data):
+        start = position + 4
+        end = start + int.from_bytes(data[position:start], "little")
+        if end > len(data):
+            raise _wrong(
+                "raw_input_contents[0]", f"expected {end} bytes, as the lengths say, found {len(data)}"
+            )
+        found.append(data[start:end])
+        position = end
+    return found
+
+
+def _append(response: wire.ModelInferResponse, name: str, judged: Sequence[Judged]) -> None:
+    datatype, value_of = _OUTPUTS[name]
+    values = [value_of(one) for one in judged]
+    if datatype == "BYTES":
+        shape: Sequence[int] = (len(values),)
+        raw = b"".join(len(value).to_bytes(4, "little") + value for value in values)
+    else:
+        array: Array = np.array(values, np.float64 if datatype == "FP64" else np.float32)
+        shape, raw = array.shape, array.tobytes()
+    response.outputs.add(name=name, datatype=datatype, shape=shape)
+    response.raw_output_contents.append(raw)
