@@ -16,7 +16,7 @@ from typing import Any, Final
 import structlog
 
 from server.address import Address
-from server.auth import ANONYMOUS, Principal, TokenStore, authenticate
+from server.auth import ANONYMOUS
 from server.config import Config, bundle_trust, check_exposure
 from server.decoding import DecodePool
 from server.http import application, http_server
@@ -148,24 +148,14 @@ def _opening(config: Config, settings: Settings) -> Opening:
 def _calls(config: Config, database: Database, metrics: Metrics) -> Calls:
     rate = config.limits.rate_per_s
     limit = RateLimit(rate_per_s=rate, burst=config.limits.burst) if rate is not None else None
+    tokens = CachedTokens(DatabaseTokens(database))
+    anonymous = None if config.auth_required else ANONYMOUS
     return Calls(
-        identify=_identify(
-            CachedTokens(DatabaseTokens(database)), anonymous=None if config.auth_required else ANONYMOUS
-        ),
+        identify=lambda token: tokens.identify(token, datetime.now(UTC), anonymous=anonymous),
         wait_s=limit.take if limit is not None else lambda _: 0.0,
         metrics=metrics,
         default_deadline_s=config.default_deadline_s,
     )
-
-
-def _identify(tokens: TokenStore, *, anonymous: Principal | None) -> Callable[[str | None], Any]:
-    async def identify(token: str | None) -> Principal:
-        now = datetime.now(UTC)
-        if token is None:
-            return authenticate(tokens, None, now, anonymous=anonymous)
-        return await asyncio.to_thread(lambda: authenticate(tokens, token, now, anonymous=anonymous))
-
-    return identify
 
 
 def _handlers(

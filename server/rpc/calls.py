@@ -145,7 +145,7 @@ class Calls(grpc.aio.ServerInterceptor):
         wait = self._wait_s(principal)
         if wait > 0:
             raise OverloadedError(f"{principal.user}: more calls than the rate allows", retry_after_s=wait)
-        left = cast(float | None, context.time_remaining())  # None where the caller names no deadline
+        left = cast("float | None", context.time_remaining())  # None where the caller names no deadline
         _current.set(
             Call(
                 principal=principal,

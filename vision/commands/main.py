@@ -23,6 +23,9 @@ GROUP: Final = "loupe.commands"
 _GROUP_HELP: Final = {
     "bundle": "Look into model bundles, verify and sign them.",
     "data": "Look at data before learning from it.",
+    "results": "Take kept results out of a server's database.",
+    "review": "Say what parts really were.",
+    "token": "Make and revoke the tokens of a server.",
 }
 
 

@@ -1,0 +1,249 @@
+"""What a server is told: one TOML file (`loupe.toml`), and what the command line says instead of it.
+
+`read_config` gives one frozen value; `check_exposure` refuses what would let strangers in. Relative paths are relative to the folder
+that the server is started in. A database password need not stand in the file: PostgreSQL's own PGPASSWORD or ~/.pgpass is read as
+usual. Nothing here opens a socket, a database or a key.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FilePath,
+    PlainSerializer,
+    model_validator,
+)
+
+from server.address import Address
+from server.masking import mask_url
+from server.toml_file import read_model
+from vision import signing
+from vision.errors import SettingsError
+from vision.inspection.inspect import OnDrift
+from vision.settings import Settings
+
+KeepImages = Literal["none", "review", "all"]
+
+
+def _address(value: Any) -> Any:
+    if isinstance(value, Address):
+        return value
+    try:
+        return Address.parse(str(value))
+    except SettingsError as error:
+        raise ValueError(str(error)) from error
+
+
+def _address_or_off(value: Any) -> Any:
+    return None if value == "" else _address(value)
+
+
+_as_text = PlainSerializer(lambda address: "" if address is None else str(address), return_type=str)
+Listen = Annotated[Address, BeforeValidator(_address), _as_text]
+ListenOrOff = Annotated[Address | None, BeforeValidator(_address_or_off), _as_text]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+    )
+
+
+class Limits(_Section):
+    """What is refused before it costs much.
+
+    Attributes:
+        max_concurrent_streams: of one connection.
+        max_waiting: requests a model.
+        rate_per_s: requests a second for each token; absent: as many as there is room for.
+        burst: requests that a token may send at once before `rate_per_s` binds.
+    """
+
+    max_message_mib: Annotated[int, Field(ge=1, le=1024)] = 16
+    max_pixels: Count = 50_000_000
+    max_concurrent_streams: Count = 128
+    max_connections: Count = 2000
+    max_waiting: Count = 256
+    max_batch: Annotated[int, Field(ge=1, le=256)] = 8
+    rate_per_s: Positive | None = None
+    burst: Count = 32
+
+
+class Tls(_Section):
+    """PEM files; with `client_ca` clients must show a certificate of that authority."""
+
+    certificate: FilePath | None = None
+    key: FilePath | None = None
+    client_ca: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            missing = "key" if self.key is None else "certificate"
+            raise ValueError(f"expected certificate and key together, found no {missing}")
+        if self.client_ca is not None and self.certificate is None:
+            raise ValueError("expected certificate and key beside client_ca, found neither")
+        return self
+
+    @property
+    def enabled(self) -> bool:
+        return self.certificate is not None
+
+
+class Auth(_Section):
+    """Whether a token is needed for everything; absent: except on loopback without TLS."""
+
+    required: bool | None = None
+
+
+class Storage(_Section):
+    """Where results and pictures are kept.
+
+    Attributes:
+        blobs: a folder, or a URL as fsspec reads them.
+        keep_images: none; all rejects, reviews and the audit sample; or all.
+        max_bytes: of all pictures together.
+        audit_share: share of the accepted parts that are drawn for people to check.
+    """
+
+    database: Annotated[str, Field(pattern=r"^(sqlite|postgresql)(\+[a-z0-9_]+)?://", repr=False)] = (
+        "sqlite:///loupe-data/results.db"
+    )
+    blobs: Annotated[str, Field(min_length=1, repr=False)] = "loupe-data/images"
+    keep_images: KeepImages = "review"
+    max_age_days: Positive = 30.0
+    max_bytes: Count = 10 * 2**30
+    audit_share: Annotated[float, Field(ge=0, le=1)] = 0.01
+
+
+class Trust(_Section):
+    """Whose bundles are served; `require_signature` absent: where a key is trusted, and always beyond loopback."""
+
+    trusted_keys: tuple[FilePath, ...] = ()
+    require_signature: bool | None = None
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> Self:
+        if self.trusted_keys and self.require_signature is False:
+            raise ValueError(
+                "require_signature: expected true where keys are trusted, since a missing signature may have been "
+                "stripped; found false"
+            )
+        return self
+
+
+class Line(_Section):
+    """What is watched on a line: see `vision.inspection.inspect.Inspector`."""
+
+    drift_alpha: Annotated[float, Field(gt=0, lt=1)] | None = None
+    on_drift: OnDrift = "review_all"
+
+
+class Config(_Section):
+    """Everything a server is told.
+
+    Attributes:
+        models: a folder of bundles, each a folder or a .loupe file.
+        http: metrics and health, without TLS; off where empty in the file, None here.
+        http_expose: lets `http` be reached from other machines, by anybody.
+        drain_s: how long requests in flight may take once the server is told to stop.
+        default_deadline_s: for requests that bring none.
+    """
+
+    models: Path
+    listen: Listen = Address(host="127.0.0.1", port=50051)
+    http: ListenOrOff = Address(host="127.0.0.1", port=8080)
+    http_expose: bool = False
+    drain_s: Annotated[float, Field(ge=0)] = 10.0
+    default_deadline_s: Positive = 10.0
+    limits: Limits = Limits()
+    tls: Tls = Tls()
+    auth: Auth = Auth()
+    storage: Storage = Storage()
+    trust: Trust = Trust()
+    line: Line = Line()
+
+    @property
+    def auth_required(self) -> bool:
+        """Whether a request without a token is refused; loopback without TLS is the only default where it is not."""
+        if self.auth.required is not None:
+            return self.auth.required
+        return self.tls.enabled or not self.listen.loopback
+
+    @property
+    def signature_required(self) -> bool:
+        """Whether unsigned bundles are refused, as far as this configuration says; see `bundle_trust`."""
+        asked = self.trust.require_signature
+        return bool(self.trust.trusted_keys) or (not self.listen.loopback if asked is None else asked)
+
+
+def read_config(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Read a file, or none.
+
+    Args:
+        overrides: values by dotted names (`limits.max_batch`), from the command line; those that are None are not given.
+
+    Raises:
+        SettingsError: a line for each field that is wrong, with the file, the field, what was expected and what was found.
+    """
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    return read_model(Config, path, given)
+
+
+def check_exposure(config: Config) -> None:
+    """Refuse to be reached from other machines without TLS and tokens.
+
+    Raises:
+        SettingsError: naming the field that has to change.
+    """
+    if not config.listen.loopback:
+        if not config.tls.enabled:
+            raise SettingsError(
+                f"listen: expected TLS (tls.certificate and tls.key) beyond loopback, found none for {config.listen}"
+            )
+        if not config.auth_required:
+            raise SettingsError(
+                f"auth.required: expected tokens to be required beyond loopback, found false for {config.listen}"
+            )
+    if config.http is not None and not config.http.loopback and not config.http_expose:
+        raise SettingsError(
+            f"http: expected a loopback address, or http_expose = true since metrics are then open to anybody; "
+            f"found {config.http}"
+        )
+
+
+def bundle_trust(config: Config, settings: Settings) -> tuple[tuple[Ed25519PublicKey, ...], bool]:
+    """The trusted keys of this server and of the machine's owner, and whether unsigned bundles are refused.
+
+    Raises:
+        SettingsError: a key cannot be read, or a signature is required and no key is trusted.
+    """
+    keys = (*settings.trusted(), *map(signing.read_public, config.trust.trusted_keys))
+    required = settings.require_signature or bool(keys) or config.signature_required
+    if required and not keys:
+        raise SettingsError(
+            f"trust.trusted_keys: expected at least one public key, since unsigned bundles are refused on "
+            f"{config.listen}; found none"
+        )
+    return keys, required
+
+
+def show(config: Config) -> dict[str, Any]:
+    """The effective configuration as JSON has it, with defaults decided and passwords masked."""
+    shown = config.model_dump(mode="json")
+    shown["auth"]["required"] = config.auth_required
+    shown["trust"]["require_signature"] = config.signature_required
+    shown["storage"] |= {name: mask_url(shown["storage"][name]) for name in ("database", "blobs")}
+    return shown
