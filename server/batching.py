@@ -27,6 +27,7 @@ Answer = TypeVar("Answer")
 _LEARNING: Final = (
     0.1  # share of the newest batch in the running estimate of how much slower than alone it is
 )
+_NEARLY_BEST: Final = 1.05
 _SHORTEST_RETRY_S: Final = 0.02
 
 
@@ -58,6 +59,15 @@ def fit_cost(measured: Mapping[int, float]) -> Cost:
     if offset < 0 or slope <= 0:
         return Cost(per_item_s=float((seconds / sizes).mean()), per_batch_s=0.0)
     return Cost(per_item_s=float(slope), per_batch_s=float(offset))
+
+
+def best_batch(measured: Mapping[int, float]) -> int:
+    """The smallest size whose seconds an item are within 5 % of the best.
+
+    Larger is not always faster: small int8 networks fill the caches with one picture and spill over with eight.
+    """
+    shares = {size: seconds / size for size, seconds in measured.items()}
+    return min(size for size, share in shares.items() if share <= _NEARLY_BEST * min(shares.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

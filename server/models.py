@@ -16,7 +16,8 @@ from typing import Final
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from server.batching import Batcher, Cost, fit_cost
+from server.batching import Batcher, Cost, best_batch, fit_cost
+from vision.archive import SUFFIX
 from vision.errors import InputError, LoupeError, NotFoundError
 from vision.image import Pixels
 from vision.inspection.inspect import Inspector, OnDrift, open_inspector
@@ -66,12 +67,14 @@ class Models:
     Attributes:
         folder: what `load` looks names up in.
         changed: called with a name after each change of whether or by what it is served.
+        attempted: called after each load with what was wrong, if anything.
         failures: why a bundle of the folder could not be loaded the last time, by its name there.
     """
 
     folder: Path
     opening: Opening
     changed: Callable[[str], None] = lambda _name: None
+    attempted: Callable[[LoupeError | None], None] = lambda _error: None
     failures: dict[str, str] = field(default_factory=dict)
     _served: dict[str, Loaded] = field(default_factory=dict)
     _previous: dict[str, Loaded] = field(default_factory=dict)
@@ -106,7 +109,7 @@ class Models:
         """
         if not self.folder.is_dir():
             raise InputError(f"--models {self.folder}: expected a folder of bundles, found none")
-        found = (p for p in self.folder.iterdir() if p.suffix == ".loupe" or (p / "manifest.json").is_file())
+        found = (p for p in self.folder.iterdir() if p.suffix == SUFFIX or (p / "manifest.json").is_file())
         for path in sorted(found):
             with suppress(LoupeError):  # kept in `failures`
                 await self._load(path)
@@ -118,9 +121,10 @@ class Models:
             NotFoundError: no such bundle in the folder.
             BundleError: it cannot be used; what was served before goes on.
         """
-        for path in (self.folder / name, self.folder / f"{name}.loupe"):
-            if path.parent == self.folder and name not in {"", ".", ".."} and path.exists():
-                return await self._load(path)
+        if name == Path(name).name and name not in {"", ".."}:  # a name, and no path
+            for path in (self.folder / name, self.folder / f"{name}{SUFFIX}"):
+                if path.exists():
+                    return await self._load(path)
         raise NotFoundError(f"bundle '{name}': expected one in the model folder, found none")
 
     async def unload(self, name: str) -> None:
@@ -129,7 +133,7 @@ class Models:
         Raises:
             NotFoundError: it is not served.
         """
-        self.get(name)
+        name = self.get(name).name
         async with self._one_at_a_time:
             leaving = [group.pop(name) for group in (self._served, self._previous) if name in group]
             self.changed(name)
@@ -144,9 +148,11 @@ class Models:
             try:
                 loaded = await asyncio.to_thread(_open, path, self.opening)
             except LoupeError as error:
-                self.failures[path.stem] = str(error)
+                self.failures[name_of(path)] = str(error)
+                self.attempted(error)
                 raise
-            self.failures.pop(path.stem, None)
+            self.failures.pop(name_of(path), None)
+            self.attempted(None)
             outgoing = self._previous.pop(loaded.name, None)
             if loaded.name in self._served:
                 self._previous[loaded.name] = self._served[loaded.name]
@@ -154,6 +160,11 @@ class Models:
             self.changed(loaded.name)
             await _retire(*([outgoing] if outgoing else []))
             return loaded
+
+
+def name_of(bundle: Path) -> str:
+    """How a bundle is called in its folder, whatever its manifest calls the model; versions hold dots."""
+    return bundle.name.removesuffix(SUFFIX)
 
 
 async def _retire(*models: Loaded) -> None:
@@ -171,7 +182,8 @@ def _open(path: Path, opening: Opening) -> Loaded:
         drift_alpha=opening.drift_alpha,
         on_drift=opening.on_drift,
     )
-    cost = _measure(inspector, opening.max_batch)
+    seconds = _measure(inspector, opening.max_batch)
+    cost, best = fit_cost(seconds), best_batch(seconds)
     manifest = inspector.bundle.manifest
     return Loaded(
         name=manifest.name,
@@ -179,23 +191,21 @@ def _open(path: Path, opening: Opening) -> Loaded:
         digest=inspector.bundle.digest(),
         path=path,
         inspector=inspector,
-        batcher=Batcher(
-            inspector.predict, cost=cost, max_batch=opening.max_batch, max_waiting=opening.max_waiting
-        ),
+        batcher=Batcher(inspector.predict, cost=cost, max_batch=best, max_waiting=opening.max_waiting),
         cost=cost,
         load_s=time.perf_counter() - started,
     )
 
 
-def _measure(inspector: Inspector, max_batch: int) -> Cost:
-    """The cost of a batch, from every size that will be used; each is warm afterwards."""
+def _measure(inspector: Inspector, max_batch: int) -> dict[int, float]:
+    """Seconds of a batch by its size; each size is warm afterwards."""
     width, height = inspector.bundle.manifest.preprocess.size_wh
     measured = {}
     for size in sorted({1, 2, 4, max_batch} & set(range(1, max_batch + 1))):
         pictures = np.zeros((size, height, width, 3), np.uint8)
         inspector.session.run(pictures)
         measured[size] = statistics.median(_seconds(inspector, pictures) for _ in range(_TIMED_RUNS))
-    return fit_cost(measured)
+    return measured
 
 
 def _seconds(inspector: Inspector, pictures: Pixels) -> float:

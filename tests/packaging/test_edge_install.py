@@ -2,31 +2,20 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.bundles import make_bundle, part, spotted
+from tests.packaging.installed import installed
 from vision.image import encode_png
 
 pytestmark = [pytest.mark.packaging, pytest.mark.slow]
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment's bin folder, with nothing but the wheel and what its edge extra asks for."""
-    folder = tmp_path_factory.mktemp("edge")
-    built = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    subprocess.run(built, check=True, capture_output=True)
-    wheel = next(folder.glob("loupe-*.whl"))
-    subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
-    binaries = folder / "venv" / "bin"
-    constraints = ["--quiet", "--disable-pip-version-check", "--constraint", str(ROOT / "constraints.txt")]
-    subprocess.run([str(binaries / "pip"), "install", *constraints, f"{wheel}[edge]"], check=True, cwd=folder)
-    return binaries
+    return installed(tmp_path_factory.mktemp("edge"), "edge")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.batching import Batcher, Cost, Lane, Served, fit_cost
+from server.batching import Batcher, Cost, Lane, Served, best_batch, fit_cost
 from vision.errors import DeadlineError, LoupeError, OverloadedError
 
 COST = Cost(per_item_s=0.01, per_batch_s=0.01)
@@ -255,3 +255,15 @@ def test_a_batch_that_takes_no_longer_than_one_item_still_costs_something_each()
 
     assert cost.per_item_s > 0
     assert cost.per_batch_s >= 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "best"),
+    [
+        ({1: 0.010, 2: 0.016, 4: 0.028, 8: 0.050}, 8),  # each larger batch is cheaper an item
+        ({1: 0.010, 2: 0.021, 4: 0.050, 8: 0.120}, 1),  # none is
+        ({1: 0.010, 2: 0.016, 4: 0.031, 8: 0.062}, 2),  # what is gained after two is noise
+    ],
+)
+def test_batches_grow_only_as_far_as_it_pays(seconds: dict[int, float], best: int) -> None:
+    assert best_batch(seconds) == best
