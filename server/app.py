@@ -19,7 +19,7 @@ from server.address import Address
 from server.auth import ANONYMOUS
 from server.config import Config, bundle_trust, check_exposure
 from server.decoding import DecodePool
-from server.http import application, http_server
+from server.http import application, http_server, listening
 from server.inspecting import Inspecting
 from server.metrics import Metrics
 from server.models import Models, Opening
@@ -84,6 +84,7 @@ async def serve(config: Config, settings: Settings, *, ready: Callable[[Ready], 
             _calls(config, database, metrics),
             _handlers(config, database, metrics, pool, models, records),
         )
+        models.attempted = lambda error: metrics.load(succeeded=error is None)
         await models.load_all()
         background: set[asyncio.Task[Any]] = set()
         models.changed = lambda name: _spawn(background, front.set_health(name, serving=name in models))
@@ -98,10 +99,8 @@ async def serve(config: Config, settings: Settings, *, ready: Callable[[Ready], 
                 "failed": dict(models.failures),
             }
 
-        async with _http(config, metrics, health), _sweeping(config, database, blobs):
-            ready(
-                Ready(listen=front.address, http=config.http, models=served, failures=dict(models.failures))
-            )
+        async with _http(config, metrics, health) as http, _sweeping(config, database, blobs):
+            ready(Ready(listen=front.address, http=http, models=served, failures=dict(models.failures)))
             await stopping.wait()
             await front.drain()
         await models.close()
@@ -184,14 +183,16 @@ def _handlers(
 @asynccontextmanager
 async def _http(
     config: Config, metrics: Metrics, health: Callable[[], dict[str, Any]]
-) -> AsyncIterator[None]:
+) -> AsyncIterator[Address | None]:
+    """Health and metrics while the block runs; gives where they are."""
     if config.http is None:
-        yield
+        yield None
         return
-    server = http_server(application(metrics.registry, health), config.http)
-    running = asyncio.create_task(server.serve())
+    place, address = listening(config.http)
+    server = http_server(application(metrics.registry, health))
+    running = asyncio.create_task(server.serve(sockets=[place]))
     try:
-        yield
+        yield address
     finally:
         server.should_exit = True
         await running

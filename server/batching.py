@@ -2,8 +2,9 @@
 
 Takes items with deadlines, gives answers. The cost of a batch of n is `per_item_s * n + per_batch_s`, measured before the
 first request. A request enters only if the work ahead of it leaves its deadline within reach; waiting requests go in order of lane,
-then deadline; a batch starts whenever the model falls idle and grows only while its earliest deadline can still be kept. It knows nothing
-of pictures, models or the wire. All of it runs on one event loop; only `run` runs in a thread.
+then deadline; a batch starts whenever a worker falls idle and grows only while its earliest deadline can still be kept. A lone batch has
+all cores, several have one each. It knows nothing of pictures, models or the wire. All of it runs on one event loop; only the runs are
+in threads.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 import numpy as np
@@ -41,7 +43,7 @@ class Lane(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Seconds that a batch takes on an otherwise idle machine."""
+    """Seconds that a batch takes on one worker while all others are busy, too."""
 
     per_item_s: float
     per_batch_s: float
@@ -88,12 +90,26 @@ class _Waiting(Generic[Item, Answer]):
     done: asyncio.Future[Served[Answer]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs(Generic[Item, Answer]):
+    """How batches are answered, in order.
+
+    Attributes:
+        alone: with every core, for a batch that has the machine to itself.
+        beside: with one core, called by up to `workers` threads at once.
+    """
+
+    alone: Callable[[list[Item]], Sequence[Answer]]
+    beside: Callable[[list[Item]], Sequence[Answer]]
+    workers: int
+
+
 class Batcher(Generic[Item, Answer]):
     """A queue before one model.
 
     Args:
-        run: answers a batch, in order; called in a thread of its own, one batch at a time.
-        cost: of `run` on an otherwise idle machine.
+        runs: what answers batches.
+        cost: of `runs.beside` while all workers are busy.
         max_batch: the largest batch.
         max_waiting: requests inside at once; more are refused whatever their deadline.
         clock: monotonic seconds, on which deadlines lie.
@@ -101,21 +117,21 @@ class Batcher(Generic[Item, Answer]):
 
     def __init__(
         self,
-        run: Callable[[list[Item]], Sequence[Answer]],
+        runs: Runs[Item, Answer],
         *,
         cost: Cost,
         max_batch: int,
         max_waiting: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._run, self._cost, self._clock = run, cost, clock
+        self._runs, self._cost, self._clock = runs, cost, clock
         self._max_batch, self._max_waiting = max_batch, max_waiting
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._threads = ThreadPoolExecutor(runs.workers, thread_name_prefix="model")
         self._heap: list[tuple[int, float, int, _Waiting[Item, Answer]]] = []
         self._order = itertools.count()
         self._inside = dict.fromkeys(Lane, 0)
         self._slowdown = 1.0
-        self._busy = False
+        self._running = 0
         self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -128,7 +144,7 @@ class Batcher(Generic[Item, Answer]):
     def expected_s(self, lane: Lane) -> float:
         """Seconds until a request that came now would be answered."""
         ahead = sum(count for other, count in self._inside.items() if other <= lane)
-        return self._slowdown * (self._cost.per_item_s * ahead + self._cost.of(1))
+        return self._slowdown * (self._cost.per_item_s * ahead / self._runs.workers + self._cost.of(1))
 
     @contextmanager
     def admitted(self, *, deadline: float, lane: Lane) -> Iterator[None]:
@@ -174,21 +190,19 @@ class Batcher(Generic[Item, Answer]):
         """Refuse what is new, answer what is inside, end the thread."""
         self._closed = True
         await self._idle.wait()
-        self._thread.shutdown(wait=False)
+        self._threads.shutdown(wait=False)
 
     # --- batches
 
     def _start(self) -> None:
-        if self._busy:
-            return
-        batch = self._next_batch()
-        if not batch:
-            return
-        self._busy = True
-        loop = asyncio.get_running_loop()
-        started = self._clock()
-        running = loop.run_in_executor(self._thread, self._run, [one.item for one in batch])
-        running.add_done_callback(lambda future: self._finish(batch, started, future))
+        """Give every idle worker a batch, while there are any."""
+        while self._running < self._runs.workers and (batch := self._next_batch()):
+            alone = self._running == 0 and not self._heap
+            self._running += 1
+            run = self._runs.alone if alone else self._runs.beside
+            loop, started = asyncio.get_running_loop(), self._clock()
+            running = loop.run_in_executor(self._threads, run, [one.item for one in batch])
+            running.add_done_callback(partial(self._finish, batch, started))
 
     def _next_batch(self) -> list[_Waiting[Item, Answer]]:
         """The next to go, as many as leave the earliest deadline among them within reach."""
@@ -218,7 +232,7 @@ class Batcher(Generic[Item, Answer]):
         running: asyncio.Future[Sequence[Answer]],
     ) -> None:
         took = self._clock() - started
-        self._busy = False
+        self._running -= 1
         error = running.exception()
         if error is None:
             self._slowdown += _LEARNING * (max(1.0, took / self._cost.of(len(batch))) - self._slowdown)

@@ -38,12 +38,12 @@ class DecodePool:
             DeadlineError: the deadline passed before its turn came.
         """
         await self._turn(deadline, lane)
-        try:
-            if self._clock() > deadline:
-                raise DeadlineError("the deadline passed before the picture could be decoded")
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        finally:
+        if self._clock() > deadline:
             self._release()
+            raise DeadlineError("the deadline passed before the picture could be decoded")
+        running = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        running.add_done_callback(lambda _: self._release())
+        return await asyncio.shield(running)  # who leaves does not free the thread any earlier
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -18,9 +18,9 @@ from server.config import KeepImages
 from server.inspecting import Judged
 from server.metrics import Metrics
 from server.storage.blobs import Blobs
-from server.storage.results import ResultRow, Results
+from server.storage.results import ResultRow, Results, StoredAnswer
 from server.storage.writer import Writer
-from vision.errors import InputError, StorageError
+from vision.errors import InputError, NotFoundError, StorageError
 from vision.inspection.policy import Decision
 
 _DEGRADED_FOR_S: Final = 60.0
@@ -58,7 +58,7 @@ class Records:
         self._writer, self._results, self._blobs, self._metrics = writer, results, blobs, metrics
         self._keep_images, self._audit_share = keep_images, audit_share
         self._draw = draw or random.SystemRandom().random
-        self._answering: dict[tuple[str, str, str], tuple[str, asyncio.Future[bytes]]] = {}
+        self._answering: dict[tuple[str, str, str], tuple[str, asyncio.Future[bytes | None]]] = {}
         self._failed_at = float("-inf")
 
     @property
@@ -75,29 +75,32 @@ class Records:
         if not question.request_id:
             return await answer(), False
         key = (question.principal, question.method, question.request_id)
-        running = self._answering.get(key)
-        if running is not None:
+        while (running := self._answering.get(key)) is not None:
             _same(question, running[0])
-            return await asyncio.shield(running[1]), True
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+            shared = await asyncio.shield(running[1])
+            if shared is not None:
+                return shared, True
+        future: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         self._answering[key] = (question.payload_sha256, future)
+        given: bytes | None = None
         try:
-            earlier = await self._results.answer_to(*key)
+            earlier = await self._earlier(question)
             if earlier is not None:
                 _same(question, earlier.payload_sha256)
             known = earlier.answer if earlier is not None else None
             given = await answer() if known is None else known
-            future.set_result(given)
-        except BaseException as error:
-            future.set_exception(
-                error if isinstance(error, Exception) else InterruptedError("the first caller left")
-            )
-            future.exception()  # seen, also where nobody else waits
-            raise
-        else:
             return given, known is not None
         finally:
             del self._answering[key]
+            # without an answer, since this caller left or its deadline was too near, those who wait ask for themselves
+            future.set_result(given)
+
+    async def _earlier(self, question: Question) -> StoredAnswer | None:
+        try:
+            return await self._results.answer_to(question.principal, question.method, question.request_id)
+        except StorageError:  # costs the caller no more than a result that cannot be written
+            self._failed_at = time.monotonic()
+            return None
 
     def choose(self, judged: Judged) -> "Keeping":
         """What will be kept of an answer; its id is known before the answer is."""
@@ -120,8 +123,8 @@ class Records:
     ) -> None:
         """Keep a result and, where it was so chosen, its picture; a failure is counted, not raised."""
         verdict, model = judged.inspection.verdict, judged.model
+        digest = await self._put(image) if keeping.image else None
         try:
-            digest = await asyncio.to_thread(self._blobs.put, image) if keeping.image else None
             await self._writer.add(
                 ResultRow(
                     id=keeping.result_id,
@@ -148,9 +151,19 @@ class Records:
                     audit=keeping.audit,
                 )
             )
+            whole = digest is not None or not keeping.image
         except StorageError:
+            whole = False
+        if not whole:
             self._failed_at = time.monotonic()
             self._metrics.unkept()
+
+    async def _put(self, image: bytes) -> str | None:
+        """Keep a picture; its result is kept also where that fails."""
+        try:
+            return await asyncio.to_thread(self._blobs.put, image)
+        except (StorageError, NotFoundError):  # not found: the store itself is gone
+            return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

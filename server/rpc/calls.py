@@ -13,17 +13,19 @@ from typing import Any, Final, cast
 
 import grpc
 import structlog
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from typing_extensions import override
 
 from server.auth import Principal, Role, bearer
 from server.metrics import Metrics
 from server.rpc import rules
 from server.rpc.status import DETAILS, code_of, status_of
-from vision.errors import LoupeError, OverloadedError
+from vision.errors import InputError, LoupeError, OverloadedError
 
 _OPEN: Final = ("/grpc.health.", "/grpc.reflection.")
 _ANYBODY: Final = frozenset(Role)
+_Parse = Callable[[bytes], Message]
+_MAX_ID: Final = 128  # of the caller's own log ids
 _LOG: Final = structlog.get_logger("server.rpc")
 
 # Which of a principal's roles open a method; a method that is not named here opens for admin alone.
@@ -47,11 +49,22 @@ ROLES: Final[Mapping[str, frozenset[Role]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call: who makes it, its id in logs, and its deadline in seconds of the monotonic clock."""
+    """One call: who makes it, and its id in logs.
+
+    Attributes:
+        ends: the caller's own deadline in seconds of the monotonic clock; absent where it named none.
+        default_s: how long a request may take where the caller named no deadline.
+    """
 
     principal: Principal
     log_id: str
-    deadline: float
+    ends: float | None
+    default_s: float
+
+    @property
+    def deadline(self) -> float:
+        """Of a request that comes now, on the monotonic clock. A stream may go on for longer than one request may take."""
+        return time.monotonic() + self.default_s if self.ends is None else self.ends
 
 
 _current: ContextVar[Call] = ContextVar("call")
@@ -92,23 +105,24 @@ class Calls(grpc.aio.ServerInterceptor):
         method = handler_call_details.method
         if handler is None or method.startswith(_OPEN):
             return handler
-        codec = {
-            "request_deserializer": handler.request_deserializer,
-            "response_serializer": handler.response_serializer,
-        }
+        # Requests are parsed here: gRPC would answer UNKNOWN to bytes that are no message, and count it nowhere.
+        parse: _Parse = handler.request_deserializer
+        codec = {"response_serializer": handler.response_serializer}
         if handler.unary_unary:
-            return grpc.unary_unary_rpc_method_handler(self._answering(method, handler.unary_unary), **codec)
+            answer = self._answering(method, parse, handler.unary_unary)
+            return grpc.unary_unary_rpc_method_handler(answer, **codec)
         if handler.unary_stream:
-            return grpc.unary_stream_rpc_method_handler(
-                self._streaming(method, handler.unary_stream), **codec
-            )
-        return grpc.stream_stream_rpc_method_handler(self._streaming(method, handler.stream_stream), **codec)
+            stream = self._streaming(method, parse, handler.unary_stream)
+            return grpc.unary_stream_rpc_method_handler(stream, **codec)
+        stream = self._streaming(method, parse, handler.stream_stream)
+        return grpc.stream_stream_rpc_method_handler(stream, **codec)
 
-    def _answering(self, method: str, inner: Callable[[Any, Any], Awaitable[Message]]) -> Any:
-        async def answer(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
+    def _answering(self, method: str, parse: _Parse, inner: Callable[[Any, Any], Awaitable[Message]]) -> Any:
+        async def answer(raw: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
             try:
                 with self._counted(method):
                     await self._begin(method, context)
+                    request = _parsed(parse, raw)
                     rules.check(request)
                     return await inner(request, context)
             except Exception as error:
@@ -117,11 +131,14 @@ class Calls(grpc.aio.ServerInterceptor):
 
         return answer
 
-    def _streaming(self, method: str, inner: Callable[[Any, Any], AsyncIterator[Message]]) -> Any:
-        async def stream(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Message]:
+    def _streaming(
+        self, method: str, parse: _Parse, inner: Callable[[Any, Any], AsyncIterator[Message]]
+    ) -> Any:
+        async def stream(raw: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Message]:
             try:
                 with self._counted(method):
                     await self._begin(method, context)
+                    request = _parsed(parse, raw) if isinstance(raw, bytes) else _each_parsed(parse, raw)
                     if isinstance(request, Message):
                         rules.check(request)
                     async for answer in inner(request, context):
@@ -149,8 +166,9 @@ class Calls(grpc.aio.ServerInterceptor):
         _current.set(
             Call(
                 principal=principal,
-                log_id=str(metadata.get("x-request-id") or uuid.uuid4().hex),
-                deadline=time.monotonic() + (self._default_deadline_s if left is None else left),
+                log_id=str(metadata.get("x-request-id") or uuid.uuid4().hex)[:_MAX_ID],
+                ends=None if left is None else time.monotonic() + left,
+                default_s=self._default_deadline_s,
             )
         )
         structlog.contextvars.bind_contextvars(request=_current.get().log_id, user=principal.user)
@@ -169,6 +187,20 @@ class Calls(grpc.aio.ServerInterceptor):
             raise
         finally:
             self._metrics.call(method, code.name, time.perf_counter() - started)
+
+
+def _parsed(parse: _Parse, raw: bytes) -> Message:
+    try:
+        return parse(raw)
+    except DecodeError as error:
+        raise InputError(
+            f"request: expected a message, found {len(raw)} bytes that are none: {error}"
+        ) from error
+
+
+async def _each_parsed(parse: _Parse, raws: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+    async for raw in raws:
+        yield _parsed(parse, raw)
 
 
 async def _refuse(context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> None:

@@ -74,11 +74,17 @@ class InspectionRpc(inspection_pb2_grpc.InspectionServiceServicer):
                 places.release()
 
         async def read() -> None:
+            broken: Exception | None = None
             async with asyncio.TaskGroup() as group:
-                async for request in request_iterator:
-                    await places.acquire()
-                    group.create_task(one(request))
+                try:
+                    async for request in request_iterator:
+                        await places.acquire()
+                        group.create_task(one(request))
+                except Exception as error:  # noqa: BLE001  (raised again when what came before it is answered)
+                    broken = error
             await answers.put(None)
+            if broken is not None:
+                raise broken
 
         reading = asyncio.create_task(read())
         try:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import grpc
 from typing_extensions import override
 
-from server.models import Loaded, Models
+from server.models import Loaded, Models, name_of
 from vision.archive import MAX_BYTES, Source, write_zip
 from vision.v1 import models_pb2, models_pb2_grpc
 
@@ -25,13 +25,15 @@ def reference(model: Loaded) -> models_pb2.ModelRef:
     )
 
 
-def describe(model: Loaded) -> models_pb2.Model:
+def describe(model: Loaded, failure: str = "") -> models_pb2.Model:
+    """A model that is served; `failure`: why its bundle could not be loaded anew."""
     inspector = model.inspector
     width, height = inspector.bundle.manifest.preprocess.size_wh
     certificate = inspector.decision.certificate
     return models_pb2.Model(
         ref=reference(model),
         state=models_pb2.MODEL_STATE_READY,
+        detail=failure,
         labels=inspector.labels,
         good=inspector.spec.good,
         width=width,
@@ -53,21 +55,22 @@ class ModelRpc(models_pb2_grpc.ModelServiceServicer):
     async def ListModels(
         self, request: models_pb2.ListModelsRequest, context: Context
     ) -> models_pb2.ListModelsResponse:
+        served = self._models.served()
+        known = {name_of(model.path) for model in served}
         failed = [
             models_pb2.Model(
                 ref=models_pb2.ModelRef(name=name), state=models_pb2.MODEL_STATE_FAILED, detail=why
             )
             for name, why in sorted(self._models.failures.items())
+            if name not in known
         ]
-        return models_pb2.ListModelsResponse(
-            models=[*(describe(model) for model in self._models.served()), *failed]
-        )
+        return models_pb2.ListModelsResponse(models=[*map(self._described, served), *failed])
 
     @override
     async def GetModel(
         self, request: models_pb2.GetModelRequest, context: Context
     ) -> models_pb2.GetModelResponse:
-        return models_pb2.GetModelResponse(model=describe(self._models.get(request.name)))
+        return models_pb2.GetModelResponse(model=self._described(self._models.get(request.name)))
 
     @override
     async def LoadModel(
@@ -89,6 +92,9 @@ class ModelRpc(models_pb2_grpc.ModelServiceServicer):
         data = await asyncio.to_thread(_zipped, self._models.get(request.name).path)
         for start in range(0, len(data), _PIECE):
             yield models_pb2.FetchBundleResponse(piece=data[start : start + _PIECE], total_bytes=len(data))
+
+    def _described(self, model: Loaded) -> models_pb2.Model:
+        return describe(model, self._models.failures.get(name_of(model.path), ""))
 
 
 def _zipped(bundle: Path) -> bytes:

@@ -58,7 +58,7 @@ def _tests(descriptor: Descriptor) -> tuple[tuple[str, Callable[[Message], str |
         options: Any = field.GetOptions()  # the generated stub types the extension as a plain descriptor
         if options.HasExtension(rules_pb2.rules):
             found.append((field.name, _test(field, options.Extensions[rules_pb2.rules])))
-        elif field.enum_type is not None:
+        if field.enum_type is not None:
             found.append((field.name, _known_number(field.name, field.enum_type)))
     return tuple(found)
 

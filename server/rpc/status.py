@@ -27,6 +27,7 @@ CODES: Final[tuple[tuple[type[Exception], grpc.StatusCode], ...]] = (
     (errors.LoupeError, grpc.StatusCode.INTERNAL),
 )
 DETAILS: Final = "grpc-status-details-bin"
+_MAX_BYTES: Final = 1000  # of a message, which is sent up to three times, and percent-encoded once
 
 
 def code_of(error: Exception) -> grpc.StatusCode:
@@ -37,10 +38,8 @@ def code_of(error: Exception) -> grpc.StatusCode:
 def status_of(error: Exception, *, request_id: str = "") -> status_pb2.Status:
     """The whole status, with what a client may act on."""
     ours = isinstance(error, errors.LoupeError)
-    status = status_pb2.Status(
-        code=code_of(error).value[0],
-        message=str(error) if ours else "internal error; the server's log has the rest under this request id",
-    )
+    said = str(error) if ours else "internal error; the server's log has the rest under this request id"
+    status = status_pb2.Status(code=code_of(error).value[0], message=_short(said))
     details = [*_details(error)]
     if request_id:
         details.append(error_details_pb2.RequestInfo(request_id=request_id))
@@ -64,8 +63,15 @@ def _details(error: Exception) -> list[Message]:
     if violations:
         request = error_details_pb2.BadRequest()
         for one in violations:
-            request.field_violations.add(field=one.field, description=one.description)
+            request.field_violations.add(field=one.field, description=_short(one.description))
         return [request]
     if isinstance(error, errors.NotFoundError):
-        return [error_details_pb2.ResourceInfo(description=str(error))]
+        return [error_details_pb2.ResourceInfo(description=_short(str(error)))]
     return []
+
+
+def _short(text: str) -> str:
+    """A message may quote what was sent, and headers have little room: gRPC drops a whole answer whose headers are too long."""
+    encoded = text.encode(errors="replace")  # names of files may hold what is no Unicode
+    short = encoded[:_MAX_BYTES].decode(errors="ignore")
+    return short if len(encoded) <= _MAX_BYTES else f"{short}…"

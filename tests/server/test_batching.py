@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.batching import Batcher, Cost, Lane, Served, best_batch, fit_cost
+from server.batching import Batcher, Cost, Lane, Runs, Served, best_batch, fit_cost
 from vision.errors import DeadlineError, LoupeError, OverloadedError
 
 COST = Cost(per_item_s=0.01, per_batch_s=0.01)
@@ -37,7 +37,8 @@ class Rig:
     def __init__(self, **changes: object) -> None:
         self.model = Model()
         values = {"cost": COST, "max_batch": 4, "max_waiting": 64} | changes
-        self.batcher: Batcher[object, object] = Batcher(self.model.run, **values)  # type: ignore[arg-type]
+        runs = Runs(alone=self.model.run, beside=self.model.run, workers=1)
+        self.batcher: Batcher[object, object] = Batcher(runs, **values)  # type: ignore[arg-type]
 
     async def ask(self, item: object, *, within_s: float = 5.0, lane: Lane = Lane.LINE) -> Served[object]:
         deadline = time.monotonic() + within_s
@@ -100,7 +101,7 @@ def test_lanes_come_before_deadlines_and_deadlines_before_arrival(
 async def test_a_request_that_cannot_be_met_is_refused_at_the_door_with_a_hint() -> None:
     rig = Rig(cost=Cost(per_item_s=0.5, per_batch_s=0.5))
 
-    with pytest.raises(OverloadedError, match="1.000 s") as refused:
+    with pytest.raises(OverloadedError, match=r"1\.000 s") as refused:
         await rig.ask("part", within_s=0.8)
 
     assert refused.value.retry_after_s >= 0.2
@@ -227,15 +228,36 @@ async def test_closing_answers_what_is_inside_and_refuses_what_is_new() -> None:
 
 @pytest.mark.asyncio
 async def test_a_machine_that_is_slower_than_measured_admits_less() -> None:
-    rig = Rig(cost=Cost(per_item_s=0.001, per_batch_s=0.001))
-    before = rig.batcher.expected_s(Lane.LINE)
-    rig.model.run = lambda items: (time.sleep(0.05), items)[1]  # type: ignore[method-assign]
-    slow = Batcher(rig.model.run, cost=Cost(per_item_s=0.001, per_batch_s=0.001), max_batch=4, max_waiting=9)
+    def run(items: list[str]) -> list[str]:
+        time.sleep(0.05)
+        return items
+
+    cost = Cost(per_item_s=0.001, per_batch_s=0.001)
+    slow = Batcher(Runs(alone=run, beside=run, workers=1), cost=cost, max_batch=4, max_waiting=9)
+    before = slow.expected_s(Lane.LINE)
 
     for _ in range(5):
         await slow.submit("part", deadline=time.monotonic() + 5, lane=Lane.LINE)
 
     assert slow.expected_s(Lane.LINE) > 3 * before
+
+
+@pytest.mark.asyncio
+async def test_a_lone_batch_has_all_cores_and_several_run_side_by_side() -> None:
+    alone, beside = Model(), Model()
+    alone.may_run.clear()
+    runs = Runs(alone=alone.run, beside=beside.run, workers=2)
+    batcher = Batcher(runs, cost=COST, max_batch=1, max_waiting=9)
+    deadline = time.monotonic() + 5
+
+    first = asyncio.create_task(batcher.submit("first", deadline=deadline, lane=Lane.LINE))
+    await asyncio.sleep(0)
+    others = [await batcher.submit(number, deadline=deadline, lane=Lane.LINE) for number in range(2)]
+    alone.may_run.set()
+
+    assert [one.answer for one in others] == [0, 1]  # answered while the first one ran
+    assert (await first).answer == "first"
+    assert (alone.batches, beside.batches) == ([["first"]], [[0], [1]])
 
 
 @given(
