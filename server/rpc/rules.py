@@ -90,6 +90,8 @@ def _test(field: FieldDescriptor, rules: rules_pb2.Rules) -> Callable[[Message],
         if sized:
             if rules.max_length and len(value) > rules.max_length:
                 return f"expected at most {rules.max_length} {unit}, found {len(value)}"
+            if isinstance(value, str) and "\0" in value:
+                return "expected text without NUL, which not every database can keep"
             if pattern and value and not pattern.fullmatch(value):
                 return f"expected to match {rules.pattern}, found {value!r}"
             return None
