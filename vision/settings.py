@@ -3,6 +3,7 @@
     LOUPE_CACHE_DIR           where qualifications are remembered      (default: the user's cache folder)
     LOUPE_TRUSTED_KEYS        JSON list of public key files            (default: none)
     LOUPE_REQUIRE_SIGNATURE   refuse unsigned bundles                  (default: false)
+    LOUPE_TOKEN               shown to servers by `--server`           (default: none)
 
 Nothing is read at import; a program builds `Settings` once, when it starts.
 """
@@ -11,7 +12,7 @@ import os
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableValue
 
@@ -20,13 +21,14 @@ from vision.errors import SettingsError
 
 
 class Settings(BaseSettings):
-    """Effective settings; keys are paths and so hold no secret."""
+    """Effective settings; the token is masked wherever they are printed."""
 
     model_config = SettingsConfigDict(env_prefix="LOUPE_", frozen=True, extra="forbid")
 
     cache_dir: Path = Field(default_factory=lambda: Path.home() / ".cache" / "loupe")
     trusted_keys: tuple[Path, ...] = ()
     require_signature: bool = False
+    token: SecretStr | None = None
 
     def trusted(self) -> tuple[Ed25519PublicKey, ...]:
         """The public keys that bundles may be signed with.

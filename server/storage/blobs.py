@@ -46,7 +46,7 @@ class Blobs:
         """
         sha256 = hashlib.sha256(data).hexdigest()
         with self._translated(sha256):
-            self._files.write(_place(sha256), data)
+            self._files.write(place(sha256), data)
         return sha256
 
     def get(self, sha256: str) -> bytes:
@@ -57,7 +57,7 @@ class Blobs:
             StorageError: it is damaged, or cannot be read.
         """
         with self._translated(sha256):
-            data = self._files.read(_place(sha256))
+            data = self._files.read(place(sha256))
         found = hashlib.sha256(data).hexdigest()
         if found != sha256:
             raise StorageError(
@@ -73,7 +73,7 @@ class Blobs:
             StorageError: the store cannot be read.
         """
         with self._translated(sha256):
-            return _entry(self._files.look(_place(sha256)))
+            return _entry(self._files.look(place(sha256)))
 
     def delete(self, sha256: str, *, put_at: datetime | None = None) -> int:
         """Delete a picture; none there is as good.
@@ -92,7 +92,7 @@ class Blobs:
             if put_at is not None and entry.put_at > put_at:
                 return 0
             with self._translated(sha256):
-                self._files.remove(_place(sha256))
+                self._files.remove(place(sha256))
         except NotFoundError:
             return 0
         return entry.bytes
@@ -134,7 +134,7 @@ def _entry(found: Found) -> Entry:
     return Entry(sha256=found.name, bytes=found.bytes, put_at=found.written_at)
 
 
-def _place(sha256: str) -> str:
+def place(sha256: str) -> str:
     if not _SHA256.fullmatch(sha256):  # else a name could lead out of the store
         raise NotFoundError(f"picture '{sha256[:80]}': expected 64 hex digits, found something else")
     return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"

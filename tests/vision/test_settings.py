@@ -12,7 +12,7 @@ from vision.signing import generate, key_id
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LOUPE_CACHE_DIR", "LOUPE_TRUSTED_KEYS", "LOUPE_REQUIRE_SIGNATURE"):
+    for name in ("LOUPE_CACHE_DIR", "LOUPE_TRUSTED_KEYS", "LOUPE_REQUIRE_SIGNATURE", "LOUPE_TOKEN"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -66,3 +66,12 @@ def test_settings_do_not_change_and_know_no_other_names() -> None:
         settings.require_signature = True
     with pytest.raises(ValidationError, match="mood"):
         Settings.model_validate({"mood": "good"})
+
+
+def test_a_token_is_known_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOUPE_TOKEN", "loupe_secret")
+
+    settings = read_settings()
+
+    assert settings.token is not None
+    assert "loupe_secret" not in repr(settings)
