@@ -84,6 +84,7 @@ async def serve(config: Config, settings: Settings, *, ready: Callable[[Ready], 
             _calls(config, database, metrics),
             _handlers(config, database, metrics, pool, models, records),
         )
+        metrics.watch_inside(lambda: {model.name: model.batcher.inside for model in models.served()})
         models.attempted = lambda error: metrics.load(succeeded=error is None)
         await models.load_all()
         background: set[asyncio.Task[Any]] = set()

@@ -3,9 +3,13 @@
 A registry of its own, so that several servers in one process (tests) do not meet.
 """
 
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from typing_extensions import override
 
 _SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -36,9 +40,6 @@ class Metrics:
             ("model", "decision", "reason"),
             registry=self.registry,
         )
-        self._inside = Gauge(
-            "loupe_requests_inside", "Requests admitted and not answered", ("model",), registry=self.registry
-        )
         self._unkept = Counter(
             "loupe_results_unkept", "Answers given whose result could not be kept", registry=self.registry
         )
@@ -56,11 +57,28 @@ class Metrics:
     def stage(self, model: str, stage: str, milliseconds: float) -> None:
         self._stages.labels(model, stage).observe(milliseconds / 1e3)
 
-    def inside(self, model: str, requests: int) -> None:
-        self._inside.labels(model).set(requests)
+    def watch_inside(self, count: Callable[[], Mapping[str, int]]) -> None:
+        """Have the requests inside counted, by model, whenever somebody looks."""
+        self.registry.register(_Inside(count))
 
     def unkept(self) -> None:
         self._unkept.inc()
 
     def load(self, *, succeeded: bool) -> None:
         self._loads.labels("ready" if succeeded else "failed").inc()
+
+
+class _Inside(Collector):
+    """A gauge that is read at the source: set from call to call it would stay where the last one left it."""
+
+    def __init__(self, count: Callable[[], Mapping[str, int]]) -> None:
+        self._count = count
+
+    @override
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        gauge = GaugeMetricFamily(
+            "loupe_requests_inside", "Requests admitted and not answered", labels=("model",)
+        )
+        for model, requests in self._count().items():
+            gauge.add_metric((model,), requests)
+        yield gauge

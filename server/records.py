@@ -120,43 +120,31 @@ class Records:
         image: bytes,
         part: str,
         answer: bytes,
-    ) -> None:
-        """Keep a result and, where it was so chosen, its picture; a failure is counted, not raised."""
-        verdict, model = judged.inspection.verdict, judged.model
+    ) -> bytes:
+        """Keep a result and, where it was so chosen, its picture; a failure is counted, not raised.
+
+        Returns:
+            The answer that holds: this one, or the one to the same question that another server has kept in the meantime.
+
+        Raises:
+            InputError: in the meantime the id was used for another payload there.
+        """
         digest = await self._put(image) if keeping.image else None
         try:
-            await self._writer.add(
-                ResultRow(
-                    id=keeping.result_id,
-                    request_id=question.request_id or None,
-                    principal=question.principal,
-                    method=question.method,
-                    payload_sha256=question.payload_sha256,
-                    answer=answer if question.request_id else None,
-                    model_name=model.name,
-                    model_version=model.version,
-                    model_digest=model.digest,
-                    model_file=model.inspector.choice.file,
-                    decision=verdict.decision,
-                    reason=verdict.reason,
-                    detail=verdict.detail,
-                    label=verdict.label,
-                    probability=verdict.probability,
-                    novelty=verdict.novelty,
-                    certified=verdict.certified,
-                    part=part,
-                    judged_at=datetime.now(UTC),
-                    total_ms=judged.stages.total_ms,
-                    image_sha256=digest,
-                    audit=keeping.audit,
-                )
+            written = await self._writer.add(
+                _row(keeping, question, judged, part=part, answer=answer, image_sha256=digest)
             )
             whole = digest is not None or not keeping.image
         except StorageError:
-            whole = False
+            written, whole = True, False
         if not whole:
             self._failed_at = time.monotonic()
             self._metrics.unkept()
+        other = None if written else await self._earlier(question)
+        if other is None:
+            return answer
+        _same(question, other.payload_sha256)
+        return answer if other.answer is None else other.answer
 
     async def _put(self, image: bytes) -> str | None:
         """Keep a picture; its result is kept also where that fails."""
@@ -173,6 +161,42 @@ class Keeping:
     result_id: str
     audit: bool
     image: bool
+
+
+def _row(
+    keeping: Keeping,
+    question: Question,
+    judged: Judged,
+    *,
+    part: str,
+    answer: bytes,
+    image_sha256: str | None,
+) -> ResultRow:
+    verdict, model = judged.inspection.verdict, judged.model
+    return ResultRow(
+        id=keeping.result_id,
+        request_id=question.request_id or None,
+        principal=question.principal,
+        method=question.method,
+        payload_sha256=question.payload_sha256,
+        answer=answer if question.request_id else None,
+        model_name=model.name,
+        model_version=model.version,
+        model_digest=model.digest,
+        model_file=model.inspector.choice.file,
+        decision=verdict.decision,
+        reason=verdict.reason,
+        detail=verdict.detail,
+        label=verdict.label,
+        probability=verdict.probability,
+        novelty=verdict.novelty,
+        certified=verdict.certified,
+        part=part,
+        judged_at=datetime.now(UTC),
+        total_ms=judged.stages.total_ms,
+        image_sha256=image_sha256,
+        audit=keeping.audit,
+    )
 
 
 def payload_digest(payload: bytes) -> str:

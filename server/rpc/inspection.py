@@ -172,15 +172,11 @@ class InspectionRpc(inspection_pb2_grpc.InspectionServiceServicer):
         self._count(judged)
         keeping = self._records.choose(judged)
         response = _response(request, judged, keeping)
-        await self._records.keep(
-            keeping,
-            question,
-            judged,
-            image=request.image,
-            part=request.part,
-            answer=response.SerializeToString() if question.request_id else b"",
+        answer = response.SerializeToString() if question.request_id else b""
+        holds = await self._records.keep(
+            keeping, question, judged, image=request.image, part=request.part, answer=answer
         )
-        return response
+        return response if holds == answer else inspection_pb2.InspectResponse.FromString(holds)
 
     def _count(self, judged: Judged) -> None:
         verdict, stages, name = judged.inspection.verdict, judged.stages, judged.model.name
@@ -193,7 +189,6 @@ class InspectionRpc(inspection_pb2_grpc.InspectionServiceServicer):
             ("model", stages.model_ms),
         ):
             self._metrics.stage(name, stage, milliseconds)
-        self._metrics.inside(name, judged.model.batcher.inside)
 
 
 def _person(what: str) -> str:
