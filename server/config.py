@@ -74,7 +74,6 @@ class Limits(_Section):
     max_message_mib: Annotated[int, Field(ge=1, le=1024)] = 16
     max_pixels: Count = 50_000_000
     max_concurrent_streams: Count = 128
-    max_connections: Count = 2000
     max_waiting: Count = 256
     max_batch: Annotated[int, Field(ge=1, le=256)] = 8
     rate_per_s: Positive | None = None

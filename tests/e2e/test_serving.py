@@ -8,9 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import grpc
-import numpy as np
 import pytest
 
 from server.auth import Role
