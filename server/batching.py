@@ -27,8 +27,10 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 _LEARNING: Final = (
-    0.1  # share of the newest batch in the running estimate of how much slower than alone it is
+    0.1  # share of the newest in the running estimates of how much slower than measured it goes
 )
+_A_BACKLOG: Final = 4  # requests ahead; fewer say little about how backlogs drain
+_SLOWEST: Final = 10.0  # times the measured cost; more is a stall, not a speed
 _NEARLY_BEST: Final = 1.05
 _SHORTEST_RETRY_S: Final = 0.02
 
@@ -130,7 +132,11 @@ class Batcher(Generic[Item, Answer]):
         self._heap: list[tuple[int, float, int, _Waiting[Item, Answer]]] = []
         self._order = itertools.count()
         self._inside = dict.fromkeys(Lane, 0)
+        self._share_s = (
+            cost.of(max_batch) / max_batch / runs.workers
+        )  # of the machine, for each item of a backlog
         self._slowdown = 1.0
+        self._backlog_slowdown = dict.fromkeys(Lane, 1.0)
         self._running = 0
         self._closed = False
         self._idle = asyncio.Event()
@@ -142,9 +148,16 @@ class Batcher(Generic[Item, Answer]):
         return sum(self._inside.values())
 
     def expected_s(self, lane: Lane) -> float:
-        """Seconds until a request that came now would be answered."""
-        ahead = sum(count for other, count in self._inside.items() if other <= lane)
-        return self._slowdown * (self._cost.per_item_s * ahead / self._runs.workers + self._cost.of(1))
+        """Seconds until a request that came now would be answered.
+
+        The backlog's part is scaled by how much longer such backlogs took lately: decoding, keeping results and other lanes share the
+        cores with the model. Where nothing is ahead nothing is scaled but the run, so that one bad minute cannot shut the door for good.
+        """
+        backlog = self._backlog_slowdown[lane] * self._share_s * self._ahead(lane)
+        return backlog + self._slowdown * self._cost.of(1)
+
+    def _ahead(self, lane: Lane) -> int:
+        return sum(count for other, count in self._inside.items() if other <= lane)
 
     @contextmanager
     def admitted(self, *, deadline: float, lane: Lane) -> Iterator[None]:
@@ -164,10 +177,15 @@ class Batcher(Generic[Item, Answer]):
                 f"{self.inside} requests inside: expected an answer in {expected:.3f} s, found {left:.3f} s left",
                 retry_after_s=retry,
             )
+        ahead, entered = self._ahead(lane), self._clock()
         self._inside[lane] += 1
         self._idle.clear()
         try:
             yield
+            self._learn(lane, ahead, self._clock() - entered)
+        except DeadlineError:
+            self._learn(lane, ahead, self._clock() - entered)
+            raise
         finally:
             self._inside[lane] -= 1
             if not self.inside:
@@ -192,6 +210,14 @@ class Batcher(Generic[Item, Answer]):
         await self._idle.wait()
         self._threads.shutdown(wait=False)
 
+    def _learn(self, lane: Lane, ahead: int, took_s: float) -> None:
+        """Compare what a request behind a backlog took with what the backlog alone should have taken."""
+        if ahead < _A_BACKLOG:
+            return
+        ratio = (took_s - self._cost.of(1)) / (self._share_s * ahead)
+        known = self._backlog_slowdown[lane]
+        self._backlog_slowdown[lane] = known + _LEARNING * (min(max(ratio, 1.0), _SLOWEST) - known)
+
     # --- batches
 
     def _start(self) -> None:
@@ -210,7 +236,7 @@ class Batcher(Generic[Item, Answer]):
         while self._heap and len(batch) < self._max_batch:
             waiting = self._heap[0][3]
             gone = waiting.done.done()  # cancelled by its caller
-            if gone or now + self._cost.of(1) > waiting.deadline:
+            if gone or now + self._slowdown * self._cost.of(1) > waiting.deadline:
                 heapq.heappop(self._heap)
                 if not gone:
                     waited = now - waiting.since

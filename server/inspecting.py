@@ -6,7 +6,8 @@ asks, or of what is kept.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from server.batching import Lane, Served
 from server.decoding import DecodePool
@@ -17,6 +18,8 @@ from vision.inspection.explain import Explanation, explain, picture
 from vision.inspection.inspect import Inspection, Timings
 from vision.inspection.prediction import Prediction
 from vision.preprocess import Prepared, prepare_bytes
+
+_ANSWERING_S: Final = 0.01  # kept free before the deadline: a verdict still has to be kept, encoded and sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,7 @@ class Inspecting:
             ImageError: the picture cannot be used.
         """
         arrived = self._clock()
+        order = replace(order, deadline=order.deadline - _ANSWERING_S)
         with model.batcher.admitted(deadline=order.deadline, lane=order.lane):
             decoded = await self._pool.run(
                 lambda: self._decode(model, order.image), deadline=order.deadline, lane=order.lane

@@ -243,6 +243,26 @@ async def test_a_machine_that_is_slower_than_measured_admits_less() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_backlog_that_drained_slowly_closes_the_door_earlier_but_never_for_good() -> None:
+    def run(items: list[object]) -> list[object]:
+        time.sleep(0.02)
+        return items
+
+    rig = Rig()
+    cost = Cost(per_item_s=0.005, per_batch_s=0.0)
+    rig.batcher = Batcher(Runs(alone=run, beside=run, workers=1), cost=cost, max_batch=1, max_waiting=64)
+
+    await asyncio.gather(*(rig.ask(number) for number in range(20)))
+    outcomes = await asyncio.gather(
+        *(rig.ask(number, within_s=0.2) for number in range(20)), return_exceptions=True
+    )
+
+    refused = [outcome for outcome in outcomes if isinstance(outcome, OverloadedError)]
+    assert len(refused) >= 5  # 20 x 0.02 s do not fit into 0.2 s; by the measured cost they would
+    assert (await rig.ask("when nothing is ahead", within_s=0.2)).answer
+
+
+@pytest.mark.asyncio
 async def test_a_lone_batch_has_all_cores_and_several_run_side_by_side() -> None:
     alone, beside = Model(), Model()
     alone.may_run.clear()
