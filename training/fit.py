@@ -216,6 +216,8 @@ class Fitting:
     def step(self, batch: Tensor, labels: Tensor) -> float:
         recipe = self.recipe
         self.trainee.train()
+        if self.settings.weights != "none":
+            rest_normalisation(self.trainee)
         factor = learning_rate_factor(self.progress(), recipe.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.learning_rate * factor
@@ -359,6 +361,16 @@ class Fitting:
             images_per_s=round(counters.images / max(counters.train_s, 1e-9), 2),
             stopped="patience" if self.out_of_patience() else "complete",
         )
+
+
+def rest_normalisation(network: nn.Module) -> None:
+    """Let normalisation use the statistics it came with, as the solved head expects; its scale and shift still learn.
+
+    Statistics of small balanced batches would take over within the first steps and undo the head (decision 7).
+    """
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._NormBase):
+            module.eval()
 
 
 def restore_prior(best: Path, model: Path, labels: npt.NDArray[np.int64]) -> None:

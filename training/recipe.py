@@ -58,7 +58,7 @@ class Recipe(BaseModel):
     augment: Augment = Augment()
     epochs: Annotated[int, Field(ge=1)] = 20
     batch_size: Annotated[int, Field(ge=2)] = 32
-    learning_rate: Positive = 1e-4
+    learning_rate: Positive = 2e-4
     probe_strength: Positive = 0.01
     weight_decay: Annotated[float, Field(ge=0)] = 0.02
     warmup: Fraction = 0.05
