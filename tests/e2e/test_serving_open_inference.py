@@ -1,9 +1,9 @@
 """The open inference protocol on a real server: clients of other model servers get the decisions that `Inspect` gives."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import grpc
@@ -241,17 +241,27 @@ print(answer.as_numpy("decision")[0].decode())
 """
 
 
-def test_tritons_own_client_works_unchanged(server: Server) -> None:
-    """TRITON_PYTHON names an interpreter that has it: it does not go together with this protobuf."""
-    python = os.environ.get("TRITON_PYTHON", sys.executable)
-    importable = subprocess.run([python, "-c", "import tritonclient.grpc"], capture_output=True, text=True)
-    if importable.returncode:
-        pytest.skip(f"needs tritonclient[grpc] ({importable.stderr.splitlines()[-1]}); see TRITON_PYTHON")
+@pytest.fixture(scope="module")
+def triton_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter with Triton's client, in an environment of its own: it wants an older protobuf than ours."""
+    folder = tmp_path_factory.mktemp("triton")
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*install, "tritonclient[grpc]==2.73.0"], check=True)
+    return python
+
+
+@pytest.mark.packaging
+def test_tritons_own_client_works_unchanged(server: Server, triton_python: Path) -> None:
     picture = server.folder / "red.png"
     picture.write_bytes(PICTURES[1])
 
     done = subprocess.run(
-        [python, "-c", CLIENT, server.address, picture], capture_output=True, text=True, timeout=PATIENCE_S
+        [triton_python, "-c", CLIENT, server.address, picture],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
     )
 
     assert done.returncode == 0, done.stderr
