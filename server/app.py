@@ -177,7 +177,7 @@ def _handlers(
             )
         ),
         models=ModelRpc(models),
-        open_inference=OpenInferenceRpc(models, inspecting, version=version("loupe"), ready=lambda: True),
+        open_inference=OpenInferenceRpc(models, inspecting, version=version("loupe")),
     )
 
 

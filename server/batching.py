@@ -26,9 +26,7 @@ from vision.errors import DeadlineError, LoupeError, OverloadedError
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-_LEARNING: Final = (
-    0.1  # share of the newest in the running estimates of how much slower than measured it goes
-)
+_LEARNING: Final = 0.1  # share of the newest in the running estimates of how slow it goes
 _A_BACKLOG: Final = 4  # requests ahead; fewer say little about how backlogs drain
 _SLOWEST: Final = 10.0  # times the measured cost; more is a stall, not a speed
 _NEARLY_BEST: Final = 1.05
@@ -132,9 +130,7 @@ class Batcher(Generic[Item, Answer]):
         self._heap: list[tuple[int, float, int, _Waiting[Item, Answer]]] = []
         self._order = itertools.count()
         self._inside = dict.fromkeys(Lane, 0)
-        self._share_s = (
-            cost.of(max_batch) / max_batch / runs.workers
-        )  # of the machine, for each item of a backlog
+        self._share_s = cost.of(max_batch) / max_batch / runs.workers  # for each item of a backlog
         self._slowdown = 1.0
         self._backlog_slowdown = dict.fromkeys(Lane, 1.0)
         self._running = 0

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +22,8 @@ from server.batching import Batcher, Cost, Runs, best_batch, fit_cost
 from vision.archive import SUFFIX
 from vision.errors import InputError, LoupeError, NotFoundError
 from vision.golden import check_golden
-from vision.inspection.inspect import Inspector, OnDrift, open_inspector
-from vision.inspection.prediction import Prediction, split_batch
+from vision.inspection.inspect import Inspector, OnDrift, open_inspector, predict
+from vision.inspection.prediction import Prediction
 from vision.machine import this_machine
 from vision.preprocess import Prepared
 from vision.session import Session
@@ -212,21 +213,13 @@ def _runs(inspector: Inspector) -> Runs[Prepared, Prediction]:
     narrow = Session(inspector.bundle.read(file), name=file, threads=1)
     check_golden(inspector.bundle, file, narrow)
 
-    def beside(prepared: list[Prepared]) -> list[Prediction]:
-        return split_batch(narrow.run(np.stack([one.image_hwc for one in prepared])))
-
-    return Runs(alone=inspector.predict, beside=beside, workers=threads)
+    return Runs(alone=inspector.predict, beside=partial(predict, narrow), workers=threads)
 
 
 def _measure(inspector: Inspector, runs: Runs[Prepared, Prediction], max_batch: int) -> dict[int, float]:
     """Seconds of a batch by its size, all workers busy with such batches; each size is warm afterwards."""
     width, height = inspector.bundle.manifest.preprocess.size_wh
-    blank = Prepared(
-        image_hwc=np.zeros((height, width, 3), np.uint8),
-        scale_xy=(1.0, 1.0),
-        offset_xy=(0.0, 0.0),
-        source_wh=(width, height),
-    )
+    blank = Prepared.given(np.zeros((height, width, 3), np.uint8))
     measured = {}
     with ThreadPoolExecutor(runs.workers) as threads:
         for size in sorted({1, 2, 4, max_batch} & set(range(1, max_batch + 1))):

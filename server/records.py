@@ -35,6 +35,11 @@ class Question:
     request_id: str
     payload_sha256: str
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What its answer is found by."""
+        return self.principal, self.method, self.request_id
+
 
 class Records:
     """The keeping of answers.
@@ -74,7 +79,7 @@ class Records:
         """
         if not question.request_id:
             return await answer(), False
-        key = (question.principal, question.method, question.request_id)
+        key = question.key
         while (running := self._answering.get(key)) is not None:
             _same(question, running[0])
             shared = await asyncio.shield(running[1])
@@ -97,7 +102,7 @@ class Records:
 
     async def _earlier(self, question: Question) -> StoredAnswer | None:
         try:
-            return await self._results.answer_to(question.principal, question.method, question.request_id)
+            return await self._results.answer_to(*question.key)
         except StorageError:  # costs the caller no more than a result that cannot be written
             self._failed_at = time.monotonic()
             return None

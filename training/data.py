@@ -6,7 +6,7 @@ seed and the step, so that a resumed run draws what the interrupted one would ha
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,6 +169,12 @@ def batches_of(
     pairs = list(zip(order.tolist(), draws.tolist(), strict=True))
     whole = max(len(pairs) - len(pairs) % batch_size, min(len(pairs), batch_size))
     return [pairs[start : start + batch_size] for start in range(0, whole, batch_size)]
+
+
+def in_batches(pixels: npt.NDArray[np.uint8], size: int = 32) -> Iterator[Tensor]:
+    """Prepared pictures (N, H, W, 3) in their order, to be looked at rather than learned from."""
+    for start in range(0, len(pixels), size):
+        yield torch.from_numpy(np.array(pixels[start : start + size]))
 
 
 def digest_and_prepare(path: Path, spec: PreprocessSpec) -> tuple[str, Pixels]:

@@ -29,7 +29,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
-from training.data import Draws, PictureCache, balanced_order, batches_of, cached, classes_of
+from training.data import Draws, PictureCache, balanced_order, batches_of, cached, classes_of, in_batches
 from training.model import Network, build
 from training.probe import solve_head
 from training.recipe import Recipe
@@ -198,7 +198,7 @@ class Fitting:
     def solve_head(self, progress_bar: Progress) -> None:
         """Begin with the best head for the features as they came; the first process's is everybody's."""
         started = time.monotonic()
-        pixels = self._prepared(self.items, self.recipe.preprocess.size_wh[0], progress_bar).pixels
+        pixels = self.cache(self.recipe.preprocess.size_wh[0], progress_bar).pixels
         if self.fabric.is_global_zero:
             task = progress_bar.add_task("reading features", total=len(pixels), note="")
             with self.fabric.autocast():
@@ -308,10 +308,9 @@ class Fitting:
         self.ema.eval()
         averaged: Network = self.ema.module  # type: ignore[assignment]
         logits = []
-        for start in range(0, len(pictures), 32):
-            batch = torch.from_numpy(np.array(pictures[start : start + 32])).to(self.fabric.device)
+        for batch in in_batches(pictures):
             with self.fabric.autocast():
-                logits.append(averaged.logits(batch).float().cpu())
+                logits.append(averaged.logits(batch.to(self.fabric.device)).float().cpu())
         probabilities = torch.cat(logits).softmax(1).numpy()
         good = self.settings.labels.index(self.settings.good)
         chosen = probabilities[np.arange(len(pictures)), self.tune_labels]

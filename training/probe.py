@@ -6,7 +6,6 @@ probing, then fine-tuning: Kumar et al. 2022, arXiv:2202.10054). It knows nothin
 """
 
 from collections.abc import Callable
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +13,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from training.data import in_batches
 from training.model import Network
-
-_BATCH: Final = 32
 
 
 def solve_head(
@@ -57,9 +55,8 @@ def _features(
     network.eval()
     device = network.head.weight.device
     found = []
-    for start in range(0, len(pixels), _BATCH):
-        batch = torch.from_numpy(np.array(pixels[start : start + _BATCH])).to(device)
-        found.append(network.features(batch).mean((2, 3)).double().cpu().numpy())
+    for batch in in_batches(pixels):
+        found.append(network.features(batch.to(device)).mean((2, 3)).double().cpu().numpy())
         advance(len(batch))
     network.train(learning)
     return np.concatenate(found)

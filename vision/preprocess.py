@@ -80,6 +80,12 @@ class Prepared:
     offset_xy: tuple[float, float]
     source_wh: tuple[int, int]
 
+    @classmethod
+    def given(cls, image_hwc: Pixels) -> Self:
+        """Pixels that came prepared: the input is all there is of the picture."""
+        height, width = image_hwc.shape[:2]
+        return cls(image_hwc=image_hwc, scale_xy=(1.0, 1.0), offset_xy=(0.0, 0.0), source_wh=(width, height))
+
     def to_source(self, box_xyxy: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
         """A box in prepared pixels as whole pixels of the full-size picture, clipped to it."""
         corners = []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from vision.errors import WireError
 from vision.inspection.policy import Decision, Reason, Verdict
+from vision.inspection.wording import evidence_sentence
 from vision.v1 import common_pb2
 
 if TYPE_CHECKING:  # it brings ONNX Runtime, which a client has no use for
@@ -43,12 +44,12 @@ class Explained:
 
     def sentence(self) -> str:
         """The explanation in words, the same as the core's."""
-        if self.box_xyxy is None or self.counterfactual is None:
-            return f"nothing in the picture speaks for {self.defect}"
-        return (
-            f"the region {self.box_xyxy} adds {self.contribution:+.2f} of {self.log_odds:+.2f} log-odds for "
-            f"{self.defect}; with it replaced by its surroundings the verdict would be "
-            f"{self.counterfactual.decision.value} (probability {self.counterfactual.probability or 0.0:.3f})"
+        return evidence_sentence(
+            self.defect,
+            self.box_xyxy,
+            contribution=self.contribution,
+            log_odds=self.log_odds,
+            counterfactual=self.counterfactual,
         )
 
 

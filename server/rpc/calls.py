@@ -22,6 +22,8 @@ from server.rpc import rules
 from server.rpc.status import DETAILS, code_of, status_of
 from vision.errors import InputError, LoupeError, OverloadedError
 
+Context = grpc.aio.ServicerContext[Any, Any]  # of every call
+
 _OPEN: Final = ("/grpc.health.", "/grpc.reflection.")
 _ANYBODY: Final = frozenset(Role)
 _Parse = Callable[[bytes], Message]
@@ -118,7 +120,7 @@ class Calls(grpc.aio.ServerInterceptor):
         return grpc.stream_stream_rpc_method_handler(stream, **codec)
 
     def _answering(self, method: str, parse: _Parse, inner: Callable[[Any, Any], Awaitable[Message]]) -> Any:
-        async def answer(raw: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
+        async def answer(raw: bytes, context: Context) -> Message:
             try:
                 with self._counted(method):
                     await self._begin(method, context)
@@ -134,7 +136,7 @@ class Calls(grpc.aio.ServerInterceptor):
     def _streaming(
         self, method: str, parse: _Parse, inner: Callable[[Any, Any], AsyncIterator[Message]]
     ) -> Any:
-        async def stream(raw: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Message]:
+        async def stream(raw: Any, context: Context) -> AsyncIterator[Message]:
             try:
                 with self._counted(method):
                     await self._begin(method, context)
@@ -148,7 +150,7 @@ class Calls(grpc.aio.ServerInterceptor):
 
         return stream
 
-    async def _begin(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+    async def _begin(self, method: str, context: Context) -> None:
         """Set the call up, or refuse it.
 
         Raises:
@@ -203,7 +205,7 @@ async def _each_parsed(parse: _Parse, raws: AsyncIterator[bytes]) -> AsyncIterat
         yield _parsed(parse, raw)
 
 
-async def _refuse(context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> None:
+async def _refuse(context: Context, error: Exception) -> None:
     """End the call with the error's status; what is not ours is logged in full and told in none."""
     call = _current.get(None)
     status = status_of(error, request_id=call.log_id if call else "")

@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import grpc
 from typing_extensions import override
 
 from server.auth import Role
@@ -16,13 +15,11 @@ from server.models import Models
 from server.records import Keeping, Question, Records, payload_digest
 from server.reviewing import Reviewing
 from server.rpc import dispositions, rules
-from server.rpc.calls import current_call
+from server.rpc.calls import Context, current_call
 from server.rpc.models import reference
 from server.rpc.status import status_of
 from vision import wire
 from vision.v1 import inspection_pb2, inspection_pb2_grpc
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 _INSPECT: Final = "Inspect"  # one namespace of request ids for both forms of asking
 _LANES: Final[Mapping[int, Lane]] = {

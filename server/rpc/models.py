@@ -4,18 +4,16 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import grpc
 from typing_extensions import override
 
 from server.models import Loaded, Models, name_of
+from server.rpc.calls import Context
 from vision.archive import MAX_BYTES, Source, write_zip
 from vision.v1 import models_pb2, models_pb2_grpc
 
 _PIECE: Final = 1 << 20
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 def reference(model: Loaded) -> models_pb2.ModelRef:

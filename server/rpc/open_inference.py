@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import grpc
 import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
@@ -17,7 +16,7 @@ from typing_extensions import override
 from server.batching import Lane
 from server.inspecting import Inspecting, Judged, Order
 from server.models import Loaded, Models
-from server.rpc.calls import current_call
+from server.rpc.calls import Context, current_call
 from server.rpc.rules import FieldsError, Violation
 from vision import session
 from vision.errors import NotFoundError
@@ -26,7 +25,6 @@ from vision.preprocess import Prepared
 from vision.v1 import open_inference_pb2 as wire
 from vision.v1 import open_inference_pb2_grpc
 
-Context = grpc.aio.ServicerContext[Any, Any]
 Array = npt.NDArray[Any]
 
 _MAX_PICTURES: Final = 64
@@ -49,17 +47,10 @@ _OUTPUTS: Final[dict[str, tuple[str, Callable[[Judged], Any]]]] = {
 
 
 class OpenInferenceRpc(open_inference_pb2_grpc.GRPCInferenceServiceServicer):
-    """The protocol over the served models.
+    """The protocol over the served models. Whoever is answered at all is answered by a server that is ready."""
 
-    Args:
-        ready: whether the server takes requests.
-    """
-
-    def __init__(
-        self, models: Models, inspecting: Inspecting, *, version: str, ready: Callable[[], bool]
-    ) -> None:
-        self._models, self._inspecting = models, inspecting
-        self._version, self._ready = version, ready
+    def __init__(self, models: Models, inspecting: Inspecting, *, version: str) -> None:
+        self._models, self._inspecting, self._version = models, inspecting, version
 
     @override
     async def ServerLive(self, request: wire.ServerLiveRequest, context: Context) -> wire.ServerLiveResponse:
@@ -69,7 +60,7 @@ class OpenInferenceRpc(open_inference_pb2_grpc.GRPCInferenceServiceServicer):
     async def ServerReady(
         self, request: wire.ServerReadyRequest, context: Context
     ) -> wire.ServerReadyResponse:
-        return wire.ServerReadyResponse(ready=self._ready())
+        return wire.ServerReadyResponse(ready=True)
 
     @override
     async def ServerMetadata(
@@ -83,7 +74,7 @@ class OpenInferenceRpc(open_inference_pb2_grpc.GRPCInferenceServiceServicer):
             self._find(request.name, request.version)
         except NotFoundError:
             return wire.ModelReadyResponse(ready=False)
-        return wire.ModelReadyResponse(ready=self._ready())
+        return wire.ModelReadyResponse(ready=True)
 
     @override
     async def ModelMetadata(
@@ -166,10 +157,7 @@ def _pictures(request: wire.ModelInferRequest, model: Loaded) -> Sequence[bytes 
     if len(data) != np.prod(expected):
         raise _wrong("raw_input_contents[0]", f"expected {np.prod(expected)} bytes, found {len(data)}")
     pixels = np.frombuffer(data, np.uint8).reshape(expected)
-    return [
-        Prepared(image_hwc=one, scale_xy=(1.0, 1.0), offset_xy=(0.0, 0.0), source_wh=(width, height))
-        for one in pixels
-    ]
+    return [Prepared.given(one) for one in pixels]
 
 
 def _levels(given: Sequence[int]) -> bytes:

@@ -14,6 +14,7 @@ from vision.inspection.heatmap import Map, Region, evidence, hottest_region, ove
 from vision.inspection.inspect import Inspection, Inspector
 from vision.inspection.policy import Verdict
 from vision.inspection.prediction import worst_defect
+from vision.inspection.wording import evidence_sentence
 from vision.preprocess import Prepared
 
 _INPAINT_RADIUS_PX = 3
@@ -43,13 +44,12 @@ class Explanation:
 
     def sentence(self) -> str:
         """The explanation in words."""
-        if self.region is None or self.counterfactual is None:
-            return f"nothing in the picture speaks for {self.defect}"
-        probability = self.counterfactual.probability or 0.0
-        return (
-            f"the region {self.source_box_xyxy} adds {self.contribution:+.2f} of {self.log_odds:+.2f} log-odds for "
-            f"{self.defect}; with it replaced by its surroundings the verdict would be "
-            f"{self.counterfactual.decision.value} (probability {probability:.3f})"
+        return evidence_sentence(
+            self.defect,
+            self.source_box_xyxy,
+            contribution=self.contribution,
+            log_odds=self.log_odds,
+            counterfactual=self.counterfactual,
         )
 
 

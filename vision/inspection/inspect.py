@@ -105,7 +105,7 @@ class Inspector:
 
     def predict(self, prepared: Sequence[Prepared]) -> list[Prediction]:
         """One pass over a batch."""
-        return split_batch(self.session.run(np.stack([one.image_hwc for one in prepared])))
+        return predict(self.session, prepared)
 
     def inspect(self, prepared: Prepared, *, prepare_ms: float = 0.0) -> Inspection:
         """Judge one prepared picture, and let the drift test see it."""
@@ -152,6 +152,11 @@ class Inspector:
             novelty=distance / decision.novelty_radius,
             certified=decision.certificate is not None and not drifted,
         )
+
+
+def predict(session: Session, prepared: Sequence[Prepared]) -> list[Prediction]:
+    """One pass of a session over a batch."""
+    return split_batch(session.run(np.stack([one.image_hwc for one in prepared])))
 
 
 def _reference(bundle: Bundle) -> novelty.Reference:
