@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import structlog
 
-from server.address import Address
 from server.auth import ANONYMOUS
 from server.config import Config, bundle_trust, check_exposure
 from server.decoding import DecodePool
@@ -39,6 +38,7 @@ from server.storage.retention import sweep
 from server.storage.tokens import DatabaseTokens
 from server.storage.writer import Writer
 from server.token_cache import CachedTokens
+from vision.address import Address
 from vision.errors import StorageError
 from vision.image import ImageLimits
 from vision.machine import this_machine

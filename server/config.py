@@ -20,10 +20,10 @@ from pydantic import (
     model_validator,
 )
 
-from server.address import Address
 from server.masking import mask_url
 from server.toml_file import read_model
 from vision import signing
+from vision.address import Address
 from vision.errors import SettingsError
 from vision.inspection.inspect import OnDrift
 from vision.settings import Settings

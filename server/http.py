@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from typing_extensions import override
 
-from server.address import Address
+from vision.address import Address
 from vision.errors import SettingsError
 
 _BACKLOG: Final = 128

@@ -8,12 +8,12 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from server.address import Address
 from server.config import Config, Tls
 from server.rpc.calls import Calls
 from server.rpc.inspection import InspectionRpc
 from server.rpc.models import ModelRpc
 from server.rpc.open_inference import OpenInferenceRpc
+from vision.address import Address
 from vision.errors import SettingsError
 from vision.v1 import (
     inspection_pb2,

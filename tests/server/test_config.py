@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from server.address import Address
 from server.config import Config, bundle_trust, check_exposure, read_config, show
+from vision.address import Address
 from vision.errors import SettingsError
 from vision.settings import Settings
 from vision.signing import generate, key_id

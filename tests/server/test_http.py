@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from server.address import Address
 from server.http import application, http_server, listening
+from vision.address import Address
 from vision.errors import SettingsError
 
 ANY_PORT = Address(host="127.0.0.1", port=0)

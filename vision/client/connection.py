@@ -4,18 +4,17 @@ Takes an address, TLS files and a token, gives channels and the metadata of call
 anything else is refused before a connection is opened. It makes no calls.
 """
 
-import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from vision.address import FORMS, Address
 from vision.client.status import Failure
 from vision.errors import LoupeError, SettingsError, WireError
 
@@ -32,7 +31,6 @@ _OPTIONS: Final = (
     ("grpc.max_reconnect_backoff_ms", 2_000),
 )
 _NO_PROXY: Final = ("grpc.enable_http_proxy", 0)  # what is meant for this machine must not leave it
-_FORMS: Final = "host:port, [::1]:port or unix:PATH"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, 2.1; and nothing that could end a header
 
 Said = TypeVar("Said")
@@ -113,16 +111,8 @@ class Connection:
 
     @property
     def loopback(self) -> bool:
-        """Whether the address lies on this machine. Of names only `localhost` does: others can change after a look."""
-        if self.address.startswith("unix:"):
-            return True
-        host = _host(self.address)
-        if host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
+        """Whether the address lies on this machine, as `vision.address` sees it."""
+        return _reachable(self.address).loopback
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
@@ -163,12 +153,9 @@ class Connection:
         return failure.error(self.address, attempts=attempts)
 
 
-def _host(address: str) -> str:
-    try:
-        parts = urlsplit(f"//{address}")
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise SettingsError(f"expected {_FORMS}, found '{address}': {error}") from error
-    if not (host and port and address.isascii()) or parts.netloc != address or "@" in address:
-        raise SettingsError(f"expected {_FORMS}, found '{address}'")
-    return host
+def _reachable(text: str) -> Address:
+    """An address that can be called: every interface and any free port are for servers."""
+    address = Address.parse(text)
+    if address.socket is None and not (address.host and address.port):
+        raise SettingsError(f"expected {FORMS}, found '{text}'")
+    return address

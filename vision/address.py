@@ -1,4 +1,4 @@
-"""Where a server listens: a host and port, or a Unix socket.
+"""Where a server listens or is reached: a host and port, or a Unix socket.
 
 Takes text, gives an `Address` that knows whether others than this machine can reach it. It resolves no names: of all host names
 only `localhost` counts as loopback, since what another one resolves to may change after the check.
@@ -14,8 +14,8 @@ from typing_extensions import override
 
 from vision.errors import SettingsError
 
-_FORMS: Final = "host:port, [::1]:port or unix:PATH"
-_TCP: Final = re.compile(r"(?:\[(?P<six>[^\[\]]*)\]|(?P<host>[^:\[\]/\s]*)):(?P<port>[0-9]{1,5})")
+FORMS: Final = "host:port, [::1]:port or unix:PATH"
+_TCP: Final = re.compile(r"(?:\[(?P<six>[^\[\]]*)\]|(?P<host>[A-Za-z0-9._-]*)):(?P<port>[0-9]{1,5})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +41,17 @@ class Address:
         if text.startswith("unix:"):
             path = text.removeprefix("unix:")
             if not path or "\0" in path or (path.startswith("//") and not path.startswith("///")):
-                raise SettingsError(f"expected {_FORMS}, found '{text}'")
+                raise SettingsError(f"expected {FORMS}, found '{text}'")
             return cls(socket=Path("/" + path.lstrip("/")) if path.startswith("/") else Path(path))
         found = _TCP.fullmatch(text)
         if found is None or int(found["port"]) > 65535:
-            raise SettingsError(f"expected {_FORMS}, found '{text}'")
+            raise SettingsError(f"expected {FORMS}, found '{text}'")
         if found["six"] is None:
             return cls(host=found["host"], port=int(found["port"]))
         try:
             ipaddress.IPv6Address(found["six"])
         except ValueError as error:
-            raise SettingsError(f"expected {_FORMS}, found '{text}': {error}") from error
+            raise SettingsError(f"expected {FORMS}, found '{text}': {error}") from error
         return cls(host=found["six"], port=int(found["port"]))
 
     @property

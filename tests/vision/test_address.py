@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.address import Address
+from vision.address import Address
 from vision.errors import SettingsError
 
 
