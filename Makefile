@@ -9,6 +9,8 @@ PROTOC = $(BIN)/python -m grpc_tools.protoc -Iproto -I$(COMMON)
 SERVICES := inspection models open_inference
 DATA ?=
 IMAGES ?=
+GROCERIES ?=
+GROCERY_IMAGES ?=
 
 .PHONY: help setup rig demo check test bench bench-long proto clean
 
@@ -49,8 +51,8 @@ test: setup  ## all tests, the installation of the edge extra alone included
 bench: setup  ## short benchmarks; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.all
 
-bench-long: setup  ## long benchmarks (resumable); DATA= and IMAGES= name the ELPV manifest and its pictures
-	$(BIN)/python -m benchmarks.all --long --data '$(DATA)' --images '$(IMAGES)'
+bench-long: setup  ## long benchmarks (resumable); DATA=, IMAGES= name ELPV, GROCERIES=, GROCERY_IMAGES= groceries
+	$(BIN)/python -m benchmarks.all --long --data '$(DATA)' --images '$(IMAGES)' --groceries '$(GROCERIES)' --grocery-images '$(GROCERY_IMAGES)'
 
 proto: setup  ## make vision/v1 anew from proto/
 	find vision/v1 -name '*_pb2*' -delete

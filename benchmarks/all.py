@@ -2,6 +2,7 @@
 
 python benchmarks/all.py                                        # the short ones
 python benchmarks/all.py --long --data MANIFEST --images DIR    # the long ones; what is finished is kept
+python benchmarks/all.py --long --only 'solar cells, random split' --data MANIFEST --images DIR    # one of them
 """
 
 import argparse
@@ -29,18 +30,21 @@ def main() -> None:
     options.add_argument("--long", action="store_true", help="the long benchmarks instead of the short ones")
     options.add_argument("--data", default="", help="with --long: the ELPV manifest")
     options.add_argument("--images", default="", help="with --long: the folder of its pictures")
-    options.add_argument("--work", default="runs/elpv", help="with --long: where the runs are kept")
+    options.add_argument("--groceries", default="", help="with --long: a manifest of grocery photographs")
+    options.add_argument("--grocery-images", default="", help="with --long: the folder of its pictures")
+    options.add_argument("--work", default="runs", help="with --long: where the runs are kept")
+    options.add_argument("--only", help="the table to make anew, by its heading in docs/benchmarks.md")
     given = options.parse_args()
-    kept_at = ROOT / given.work
-    scripts = [["inspection"], ["certificates"]]
-    if given.long:
-        solar = ["--data", given.data, "--images", given.images, "--work", str(kept_at)] if given.data else []
-        scripts = [["training", *solar]]
-        if solar:  # certificates on real scores, those that the training figures left behind
-            scripts.append(["certificates", "--scores", str(kept_at / "out-of-fold.csv")])
+    scripts = (
+        long_ones(given) if given.long else {"inspection": ["inspection"], "certificates": ["certificates"]}
+    )
+    if given.only is not None and given.only not in scripts:
+        options.error(f"--only: expected one of {', '.join(scripts)}, found '{given.only}'")
     kept: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    for name, *arguments in scripts:
-        stderr_console().print(f"running {name}")
+    for title, (name, *arguments) in scripts.items():
+        if given.only not in {None, title}:
+            continue
+        stderr_console().print(f"running {title}")
         done = subprocess.run(
             [sys.executable, "-m", f"benchmarks.{name}", *arguments],
             cwd=ROOT,
@@ -48,12 +52,31 @@ def main() -> None:
             check=True,
         )
         date = datetime.datetime.now(datetime.UTC).date().isoformat()
-        title = f"{name} on solar cells" if "--scores" in arguments else name
         kept[title] = {"date": date, "command": f"python benchmarks/{name}.py"} | json.loads(done.stdout)
     KEPT.write_text(json.dumps(kept, indent=2) + "\n")
     PICTURE.parent.mkdir(exist_ok=True)
     draw(kept)
     DOCUMENT.write_text(document(kept))
+
+
+def long_ones(given: argparse.Namespace) -> dict[str, list[str]]:
+    """The long benchmarks by the heading of their table; those whose pictures are not given are left out."""
+    work = ROOT / given.work
+    scripts = {"training": ["training"]}
+    if given.data:
+        kept_at = work / "elpv"
+        solar = ["training", "--data", given.data, "--images", given.images, "--work", str(kept_at)]
+        scripts |= {
+            "solar cells, random split": [*solar, "--part", "random"],
+            "solar cells, grouped folds": [*solar, "--part", "folds"],
+            "solar cells, unseen modules": [*solar, "--part", "split"],
+            # certificates on real scores, those that the folds left behind
+            "certificates on solar cells": ["certificates", "--scores", str(kept_at / "out-of-fold.csv")],
+        }
+    if given.groceries:
+        photographs = ["--data", given.groceries, "--images", given.grocery_images]
+        scripts["cartons"] = ["cartons", *photographs, "--work", str(work / "cartons")]
+    return scripts
 
 
 def document(kept: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 Resumable: a finished run is kept, an interrupted one goes on. `benchmarks/training.py` reads what lies here.
 
-    python benchmarks/elpv_runs.py --data MANIFEST --images DIR --work DIR
+    python benchmarks/elpv_runs.py --data MANIFEST --images DIR --work DIR [--part random]
 """
 
 import sys
@@ -12,85 +12,66 @@ if __name__ == "__main__":  # as a script, this folder comes first and its train
     sys.path[0] = str(Path(__file__).parents[1])
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from training.fit import fit
-from training.manifest import Item, Manifest, carve, read_manifest
+from benchmarks.runs import ensure, prepare_run
+from training.manifest import Item, read_manifest
 from training.recipe import read_recipe
-from training.run import Picture, Run, read_run
+from training.run import Run
 
 # On modules like those seen, learning goes on for longer; on unseen ones the first epochs bring what there is to bring.
 EPOCHS_RANDOM, EPOCHS_GROUPED = 8, 4
 SEEDS = (0, 1, 2)
 FOLDS = tuple(str(fold) for fold in range(8))
+PARTS = ("random", "folds", "split")
+GOOD = "functional"
 
 
-def prepare_run(
-    manifest: Manifest, items: tuple[Item, ...], *, seed: int, split: str, epochs: int = EPOCHS_GROUPED
-) -> Run:
-    """A run of the built-in ResNet-50 recipe from the warm start, its tune part carved out of `items`."""
+def planned(
+    data: Path, images: Path, parts: Sequence[str] = PARTS
+) -> Iterator[tuple[str, Run, tuple[Item, ...]]]:
+    """Every run of the parts with its name and the items that it has not seen and is judged on."""
     recipe = read_recipe("resnet50")
-    kept, tune = carve(items, recipe.tune_fraction, seed=seed)
-    pictures = [Picture.of(item, "train") for item in kept] + [Picture.of(item, "tune") for item in tune]
-    return Run(
-        recipe=recipe.model_copy(update={"epochs": epochs}),
-        weights="warmstart",
-        seed=seed,
-        minutes=None,
-        labels=manifest.labels,
-        good="functional",
-        data_digest=manifest.digest(),
-        split_column=split,
-        pictures=tuple(pictures),
-    )
+    long, short = (recipe.model_copy(update={"epochs": n}) for n in (EPOCHS_RANDOM, EPOCHS_GROUPED))
+    if "random" in parts:
+        column = "split_random_75_25"
+        random = read_manifest(data, images=images, split_column=column, group_column="none")
+        for seed in SEEDS:
+            run = prepare_run(random, random.split("train"), long, good=GOOD, seed=seed, split=column)
+            yield f"random-{seed}", run, random.split("test")
+    if "folds" in parts:
+        folds = read_manifest(data, images=images, split_column="fold")
+        for fold in FOLDS:
+            others = tuple(item for item in folds.items if item.split != fold)
+            run = prepare_run(folds, others, short, good=GOOD, seed=0, split="fold")
+            yield f"fold-{fold}", run, folds.split(fold)
+    if "split" in parts:
+        split = read_manifest(data, images=images)
+        run = prepare_run(split, split.split("train"), short, good=GOOD, seed=0, split="split")
+        yield "split", run, split.split("test")
 
 
-def planned(data: Path, images: Path) -> Iterator[tuple[str, Run, tuple[Item, ...]]]:
-    """Every run with its name and the items that it has not seen and is judged on."""
-    folds = read_manifest(data, images=images, split_column="fold")
-    random = read_manifest(data, images=images, split_column="split_random_75_25", group_column="none")
-    for seed in SEEDS:
-        run = prepare_run(
-            random, random.split("train"), seed=seed, split="split_random_75_25", epochs=EPOCHS_RANDOM
-        )
-        yield f"random-{seed}", run, random.split("test")
-    for fold in FOLDS:
-        others = tuple(item for item in folds.items if item.split != fold)
-        yield f"fold-{fold}", prepare_run(folds, others, seed=0, split="fold"), folds.split(fold)
-    split = read_manifest(data, images=images)
-    yield "split", prepare_run(split, split.split("train"), seed=0, split="split"), split.split("test")
-
-
-def ensure(run: Run, out: Path) -> Run:
-    """Train unless `out` holds this very run, finished."""
-    if (out / "run.json").exists():
-        found = read_run(out)
-        if not found.same_as(run):
-            raise SystemExit(f"{out}: holds another run; give a fresh --work")
-        if found.result is not None:
-            return found
-    out.mkdir(parents=True, exist_ok=True)
-    run.write(out)
-    return fit(run, out)
-
-
-def arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+def add_options(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    """Where the solar cells and their runs are."""
+    parser.add_argument(
+        "--data", type=Path, required=required, help="ELPV manifest CSV with fold and split columns"
     )
     parser.add_argument(
-        "--data", type=Path, required=True, help="ELPV manifest CSV with fold and split columns"
+        "--images", type=Path, required=required, help="what the manifest's paths are relative to"
     )
+    parser.add_argument("--work", type=Path, default=Path("runs/elpv"), help="where the runs are kept")
     parser.add_argument(
-        "--images", type=Path, required=True, help="what the manifest's paths are relative to"
+        "--part", choices=PARTS, action="append", help="these runs alone; may be given again (default: all)"
     )
-    parser.add_argument("--work", type=Path, required=True, help="where the runs are kept")
-    return parser
 
 
 def main() -> None:
-    options = arguments().parse_args()
-    for name, run, _ in planned(options.data, options.images):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_options(parser, required=True)
+    options = parser.parse_args()
+    for name, run, _ in planned(options.data, options.images, options.part or PARTS):
         finished = ensure(run, options.work / name)
         print(name, finished.result.model_dump_json() if finished.result else "", flush=True)
 
