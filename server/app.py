@@ -170,12 +170,16 @@ def _handlers(
         Dispositions(database),
         kept_for=timedelta(days=config.storage.max_age_days),
     )
+    services = InspectionServices(
+        models=models,
+        inspecting=inspecting,
+        records=records,
+        reviewing=reviewing,
+        metrics=metrics,
+        reject_unjudged=config.line.without_model == "reject",
+    )
     return Handlers(
-        inspection=InspectionRpc(
-            InspectionServices(
-                models=models, inspecting=inspecting, records=records, reviewing=reviewing, metrics=metrics
-            )
-        ),
+        inspection=InspectionRpc(services),
         models=ModelRpc(models),
         open_inference=OpenInferenceRpc(models, inspecting, version=version("loupe")),
     )

@@ -29,6 +29,7 @@ from vision.inspection.inspect import OnDrift
 from vision.settings import Settings
 
 KeepImages = Literal["none", "review", "all"]
+WithoutModel = Literal["review", "reject"]
 
 
 def _address(value: Any) -> Any:
@@ -144,10 +145,15 @@ class Trust(_Section):
 
 
 class Line(_Section):
-    """What is watched on a line: see `vision.inspection.inspect.Inspector`."""
+    """What is watched on a line: see `vision.inspection.inspect.Inspector`.
+
+    Attributes:
+        without_model: what happens to parts while no model is served; none of them is accepted.
+    """
 
     drift_alpha: Annotated[float, Field(gt=0, lt=1)] | None = None
     on_drift: OnDrift = "review_all"
+    without_model: WithoutModel = "review"
 
 
 class Config(_Section):

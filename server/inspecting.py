@@ -11,11 +11,12 @@ from typing import Final
 
 from server.batching import Lane, Served
 from server.decoding import DecodePool
-from server.models import Loaded
+from server.models import Identity, Loaded
 from vision.image import ImageLimits, encode_png
 from vision.inspection import quality
 from vision.inspection.explain import Explanation, explain, picture
 from vision.inspection.inspect import Inspection, Timings
+from vision.inspection.policy import Verdict
 from vision.inspection.prediction import Prediction
 from vision.preprocess import Prepared, prepare_bytes
 
@@ -45,6 +46,15 @@ class Stages:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What is counted and kept of an answer, whoever gave it: a model, or the fallback where there is none."""
+
+    model: Identity
+    verdict: Verdict
+    total_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """An answer: which model gave it, the inspection, and what was asked for beside it."""
 
@@ -53,6 +63,12 @@ class Judged:
     stages: Stages
     explanation: Explanation | None = None
     heatmap_png: bytes = b""
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome(
+            model=self.model.identity, verdict=self.inspection.verdict, total_ms=self.stages.total_ms
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,12 @@ class Metrics:
     def call(self, method: str, code: str, seconds: float) -> None:
         self._calls.labels(method, code).observe(seconds)
 
-    def judged(self, model: str, *, decision: str, reason: str, batch: int) -> None:
+    def verdict(self, model: str, *, decision: str, reason: str) -> None:
+        """Count an answer; `model` is empty where the fallback gave it."""
         self._verdicts.labels(model, decision, reason).inc()
-        self._batches.labels(model).observe(batch)
+
+    def batch(self, model: str, pictures: int) -> None:
+        self._batches.labels(model).observe(pictures)
 
     def stage(self, model: str, stage: str, milliseconds: float) -> None:
         self._stages.labels(model, stage).observe(milliseconds / 1e3)

@@ -51,6 +51,16 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Which model answered, as answers and results name it; all of it empty where none was there to judge."""
+
+    name: str = ""
+    version: str = ""
+    digest: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """A model that is ready to answer."""
 
@@ -62,6 +72,12 @@ class Loaded:
     batcher: InspectionBatcher
     cost: Cost
     load_s: float
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(
+            name=self.name, version=self.version, digest=self.digest, file=self.inspector.choice.file
+        )
 
 
 @dataclass(slots=True)

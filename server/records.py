@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from server.config import KeepImages
-from server.inspecting import Judged
+from server.inspecting import Outcome
 from server.metrics import Metrics
 from server.storage.blobs import Blobs
 from server.storage.results import ResultRow, Results, StoredAnswer
@@ -107,9 +107,9 @@ class Records:
             self._failed_at = time.monotonic()
             return None
 
-    def choose(self, judged: Judged) -> "Keeping":
+    def choose(self, outcome: Outcome) -> "Keeping":
         """What will be kept of an answer; its id is known before the answer is."""
-        verdict = judged.inspection.verdict
+        verdict = outcome.verdict
         audit = verdict.decision is Decision.ACCEPT and self._draw() < self._audit_share
         keeps = self._keep_images == "all" or (
             self._keep_images == "review" and (audit or verdict.decision is not Decision.ACCEPT)
@@ -120,7 +120,7 @@ class Records:
         self,
         keeping: "Keeping",
         question: Question,
-        judged: Judged,
+        outcome: Outcome,
         *,
         image: bytes,
         part: str,
@@ -137,7 +137,7 @@ class Records:
         digest = await self._put(image) if keeping.image else None
         try:
             written = await self._writer.add(
-                _row(keeping, question, judged, part=part, answer=answer, image_sha256=digest)
+                _row(keeping, question, outcome, part=part, answer=answer, image_sha256=digest)
             )
             whole = digest is not None or not keeping.image
         except StorageError:
@@ -171,13 +171,13 @@ class Keeping:
 def _row(
     keeping: Keeping,
     question: Question,
-    judged: Judged,
+    outcome: Outcome,
     *,
     part: str,
     answer: bytes,
     image_sha256: str | None,
 ) -> ResultRow:
-    verdict, model = judged.inspection.verdict, judged.model
+    verdict, model = outcome.verdict, outcome.model
     return ResultRow(
         id=keeping.result_id,
         request_id=question.request_id or None,
@@ -188,7 +188,7 @@ def _row(
         model_name=model.name,
         model_version=model.version,
         model_digest=model.digest,
-        model_file=model.inspector.choice.file,
+        model_file=model.file,
         decision=verdict.decision,
         reason=verdict.reason,
         detail=verdict.detail,
@@ -198,7 +198,7 @@ def _row(
         certified=verdict.certified,
         part=part,
         judged_at=datetime.now(UTC),
-        total_ms=judged.stages.total_ms,
+        total_ms=outcome.total_ms,
         image_sha256=image_sha256,
         audit=keeping.audit,
     )

@@ -9,16 +9,17 @@ from typing_extensions import override
 
 from server.auth import Role
 from server.batching import Lane
-from server.inspecting import Inspecting, Judged, Order
+from server.inspecting import Inspecting, Judged, Order, Outcome
 from server.metrics import Metrics
-from server.models import Models
-from server.records import Keeping, Question, Records, payload_digest
+from server.models import Identity, Models
+from server.records import Question, Records, payload_digest
 from server.reviewing import Reviewing
 from server.rpc import dispositions, rules
 from server.rpc.calls import Context, current_call
 from server.rpc.models import reference
 from server.rpc.status import status_of
 from vision import wire
+from vision.inspection.policy import fallback
 from vision.v1 import inspection_pb2, inspection_pb2_grpc
 
 _INSPECT: Final = "Inspect"  # one namespace of request ids for both forms of asking
@@ -34,13 +35,18 @@ _IN_FLIGHT: Final = 16  # of one stream; more are read from the socket only as a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectionServices:
-    """What the calls are carried out by."""
+    """What the calls are carried out by.
+
+    Attributes:
+        reject_unjudged: reject the parts that come while no model is served, instead of sending them to review.
+    """
 
     models: Models
     inspecting: Inspecting
     records: Records
     reviewing: Reviewing
     metrics: Metrics
+    reject_unjudged: bool
 
 
 class InspectionRpc(inspection_pb2_grpc.InspectionServiceServicer):
@@ -49,7 +55,7 @@ class InspectionRpc(inspection_pb2_grpc.InspectionServiceServicer):
     def __init__(self, services: InspectionServices) -> None:
         self._models, self._inspecting = services.models, services.inspecting
         self._records, self._reviewing = services.records, services.reviewing
-        self._metrics = services.metrics
+        self._metrics, self._reject_unjudged = services.metrics, services.reject_unjudged
 
     @override
     async def Inspect(
@@ -155,6 +161,11 @@ class InspectionRpc(inspection_pb2_grpc.InspectionServiceServicer):
     async def _judge(
         self, request: inspection_pb2.InspectRequest, question: Question, deadline: float
     ) -> inspection_pb2.InspectResponse:
+        if not self._models.served():
+            verdict = fallback("no model is served", reject=self._reject_unjudged)
+            return await self._kept(
+                request, question, Outcome(model=Identity(), verdict=verdict, total_ms=0.0)
+            )
         model = self._models.get(request.model)
         judged = await self._inspecting.judge(
             model,
@@ -166,20 +177,39 @@ class InspectionRpc(inspection_pb2_grpc.InspectionServiceServicer):
                 heatmap=request.heatmap,
             ),
         )
-        self._count(judged)
-        keeping = self._records.choose(judged)
-        response = _response(request, judged, keeping)
+        self._time(judged)
+        return await self._kept(request, question, judged.outcome, judged)
+
+    async def _kept(
+        self,
+        request: inspection_pb2.InspectRequest,
+        question: Question,
+        outcome: Outcome,
+        judged: Judged | None = None,
+    ) -> inspection_pb2.InspectResponse:
+        """The answer that holds, once it is kept; `judged` is absent where no model was there."""
+        verdict = outcome.verdict
+        self._metrics.verdict(
+            outcome.model.name, decision=verdict.decision.value, reason=verdict.reason.value
+        )
+        keeping = self._records.choose(outcome)
+        response = inspection_pb2.InspectResponse(
+            request_id=request.request_id,
+            result_id=keeping.result_id,
+            verdict=wire.verdict_to_wire(verdict),
+            model=reference(outcome.model),
+        )
+        if judged is not None:
+            _add_evidence(response, request, judged)
         answer = response.SerializeToString() if question.request_id else b""
         holds = await self._records.keep(
-            keeping, question, judged, image=request.image, part=request.part, answer=answer
+            keeping, question, outcome, image=request.image, part=request.part, answer=answer
         )
         return response if holds == answer else inspection_pb2.InspectResponse.FromString(holds)
 
-    def _count(self, judged: Judged) -> None:
-        verdict, stages, name = judged.inspection.verdict, judged.stages, judged.model.name
-        self._metrics.judged(
-            name, decision=verdict.decision.value, reason=verdict.reason.value, batch=stages.batch
-        )
+    def _time(self, judged: Judged) -> None:
+        stages, name = judged.stages, judged.model.name
+        self._metrics.batch(name, stages.batch)
         for stage, milliseconds in (
             ("queue", stages.queue_ms),
             ("decode", stages.decode_ms),
@@ -195,26 +225,22 @@ def _person(what: str) -> str:
     return principal.user
 
 
-def _response(
-    request: inspection_pb2.InspectRequest, judged: Judged, keeping: Keeping
-) -> inspection_pb2.InspectResponse:
+def _add_evidence(
+    response: inspection_pb2.InspectResponse, request: inspection_pb2.InspectRequest, judged: Judged
+) -> None:
+    """What a model's answer has beside the verdict."""
     stages = judged.stages
-    response = inspection_pb2.InspectResponse(
-        request_id=request.request_id,
-        result_id=keeping.result_id,
-        verdict=wire.verdict_to_wire(judged.inspection.verdict),
-        model=reference(judged.model),
-        timings=inspection_pb2.Timings(
+    response.timings.CopyFrom(
+        inspection_pb2.Timings(
             queue_ms=stages.queue_ms,
             decode_ms=stages.decode_ms,
             model_ms=stages.model_ms,
             total_ms=stages.total_ms,
             batch=stages.batch,
-        ),
-        heatmap_png=judged.heatmap_png,
+        )
     )
+    response.heatmap_png = judged.heatmap_png
     if judged.explanation is not None:
         response.explanation.CopyFrom(wire.explanation_to_wire(judged.explanation))
     if request.embedding:
         response.embedding.extend(judged.inspection.prediction.embedding.tolist())
-    return response

@@ -8,7 +8,7 @@ from typing import Final
 
 from typing_extensions import override
 
-from server.models import Loaded, Models, name_of
+from server.models import Identity, Loaded, Models, name_of
 from server.rpc.calls import Context
 from vision.archive import MAX_BYTES, Source, write_zip
 from vision.v1 import models_pb2, models_pb2_grpc
@@ -16,11 +16,9 @@ from vision.v1 import models_pb2, models_pb2_grpc
 _PIECE: Final = 1 << 20
 
 
-def reference(model: Loaded) -> models_pb2.ModelRef:
+def reference(model: Identity) -> models_pb2.ModelRef:
     """How answers name the model."""
-    return models_pb2.ModelRef(
-        name=model.name, version=model.version, digest=model.digest, file=model.inspector.choice.file
-    )
+    return models_pb2.ModelRef(name=model.name, version=model.version, digest=model.digest, file=model.file)
 
 
 def describe(model: Loaded, failure: str = "") -> models_pb2.Model:
@@ -29,7 +27,7 @@ def describe(model: Loaded, failure: str = "") -> models_pb2.Model:
     width, height = inspector.bundle.manifest.preprocess.size_wh
     certificate = inspector.decision.certificate
     return models_pb2.Model(
-        ref=reference(model),
+        ref=reference(model.identity),
         state=models_pb2.MODEL_STATE_READY,
         detail=failure,
         labels=inspector.labels,

@@ -1,5 +1,6 @@
 """A real server is stopped, killed, started again, and runs out of disk: what was answered stays answered."""
 
+import hashlib
 import threading
 import time
 from collections.abc import Iterator
@@ -16,9 +17,21 @@ from server.storage.results import ResultRow, rows_between
 from tests.bundles import part, spotted
 from tests.e2e.conftest import Workplace
 from tests.e2e.pictures import huge
-from tests.e2e.serving import PATIENCE_S, ask, eventually, inspection_of, refused, serving, shown, token
+from tests.e2e.serving import (
+    PATIENCE_S,
+    ask,
+    eventually,
+    inspection_of,
+    models_of,
+    refused,
+    serving,
+    shown,
+    token,
+)
 from vision.image import encode_png
-from vision.v1 import inspection_pb2
+from vision.inspection.policy import Decision, fallback
+from vision.v1 import inspection_pb2, models_pb2
+from vision.wire import verdict_from_wire
 
 GOOD: Final = encode_png(part(7))
 RED: Final = encode_png(spotted(8))
@@ -208,11 +221,44 @@ def test_a_database_that_cannot_be_opened_is_an_error_that_names_it(workplace: W
     assert "loupe-data" in said
 
 
-def test_a_server_without_any_model_says_so_and_is_there_for_the_first_one(workplace: Workplace) -> None:
+@pytest.mark.parametrize(
+    ("line", "decision"), [({}, Decision.REVIEW), ({"without_model": "reject"}, Decision.REJECT)]
+)
+def test_without_any_model_every_part_goes_where_the_line_says_and_is_kept_for_a_person(
+    workplace: Workplace, line: dict[str, str], decision: Decision
+) -> None:
     folder = workplace()
     (folder / "models" / "plates-1.0.loupe").rename(folder / "plates-1.0.loupe")
-    with serving(folder) as server, server.channel() as channel, pytest.raises(grpc.RpcError) as missing:
-        ask(inspection_of(channel), GOOD)
+    with serving(folder, line=line) as server, server.channel() as channel:
+        stub = inspection_of(channel)
+        answers = [ask(stub, GOOD, request_id="part-1", part="plate 1") for _ in range(2)]
+        counted = server.metric(
+            f'loupe_verdicts_total{{decision="{decision.value}",model="",reason="fault"}}'
+        )
 
     assert server.announced["models"] == []
-    assert missing.value.code() == grpc.StatusCode.NOT_FOUND
+    assert verdict_from_wire(answers[0].verdict) == fallback(
+        "no model is served", reject=decision is Decision.REJECT
+    )
+    assert answers[0].model.name == ""
+    assert (answers[1].result_id, answers[1].repeated_answer) == (answers[0].result_id, True)
+    assert counted == 1
+    (row,) = kept(folder)
+    assert (row.id, row.part, row.decision) == (answers[0].result_id, "plate 1", decision)
+    assert row.image_sha256 == hashlib.sha256(GOOD).hexdigest()
+
+
+def test_the_first_model_that_comes_takes_over_from_the_fallback(workplace: Workplace) -> None:
+    folder = workplace()
+    (folder / "models" / "plates-1.0.loupe").rename(folder / "plates-1.0.loupe")
+    admin = shown(token(folder, "root", Role.ADMIN))
+    with serving(folder) as server, server.channel() as channel:
+        before = ask(inspection_of(channel), GOOD)
+        (folder / "plates-1.0.loupe").rename(folder / "models" / "plates-1.0.loupe")
+        models = models_of(channel)
+        models.LoadModel(models_pb2.LoadModelRequest(name="plates-1.0"), metadata=admin, timeout=PATIENCE_S)
+        after = ask(inspection_of(channel), GOOD)
+
+    assert verdict_from_wire(before.verdict).decision is Decision.REVIEW
+    assert verdict_from_wire(after.verdict).decision is Decision.ACCEPT
+    assert after.model.name == "plates"

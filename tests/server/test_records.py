@@ -97,7 +97,7 @@ async def judge(model: Loaded, image: bytes = IMAGE) -> Judged:
 async def kept(records: Records, judged: Judged, question: Question = QUESTION, **changed: Any) -> bytes:
     """Have a judgement kept as the server does; gives the answer that holds."""
     values = {"image": IMAGE, "part": "plate 9", "answer": b"the answer"} | changed
-    return await records.keep(records.choose(judged), question, judged, **values)
+    return await records.keep(records.choose(judged.outcome), question, judged.outcome, **values)
 
 
 # --- asked again
@@ -338,8 +338,8 @@ async def test_the_audit_draws_accepted_parts_alone_and_as_often_as_it_was_told(
     records = rig.records(audit_share=0.1, draw=lambda: next(draws))
     accepted, rejected = await judge(model), await judge(model, encode_png(spotted(1)))
 
-    assert [records.choose(accepted).audit for _ in range(4)] == [True, False, False, True]
-    assert not records.choose(rejected).audit, "nothing is drawn for it"
+    assert [records.choose(accepted.outcome).audit for _ in range(4)] == [True, False, False, True]
+    assert not records.choose(rejected.outcome).audit, "nothing is drawn for it"
 
 
 async def test_every_accepted_part_is_drawn_where_all_are_to_be_and_none_where_none(
@@ -347,14 +347,14 @@ async def test_every_accepted_part_is_drawn_where_all_are_to_be_and_none_where_n
 ) -> None:
     judged = await judge(model)
 
-    assert all(rig.records(audit_share=1.0).choose(judged).audit for _ in range(50))
-    assert not any(rig.records(audit_share=0.0).choose(judged).audit for _ in range(50))
+    assert all(rig.records(audit_share=1.0).choose(judged.outcome).audit for _ in range(50))
+    assert not any(rig.records(audit_share=0.0).choose(judged.outcome).audit for _ in range(50))
 
 
 async def test_each_result_has_an_id_of_its_own(rig: Rig, model: Loaded) -> None:
     records, judged = rig.records(), await judge(model)
 
-    ids = {records.choose(judged).result_id for _ in range(100)}
+    ids = {records.choose(judged.outcome).result_id for _ in range(100)}
 
     assert len(ids) == 100
     assert all(len(one) == 32 for one in ids)
