@@ -30,6 +30,7 @@ from server.rpc.front import Front, Handlers
 from server.rpc.inspection import InspectionRpc, InspectionServices
 from server.rpc.models import ModelRpc
 from server.rpc.open_inference import OpenInferenceRpc
+from server.storage.audit import AuditLog
 from server.storage.blobs import Blobs, open_blobs
 from server.storage.database import Database, open_database
 from server.storage.dispositions import Dispositions
@@ -148,13 +149,14 @@ def _opening(config: Config, settings: Settings) -> Opening:
 def _calls(config: Config, database: Database, metrics: Metrics) -> Calls:
     rate = config.limits.rate_per_s
     limit = RateLimit(rate_per_s=rate, burst=config.limits.burst) if rate is not None else None
-    tokens = CachedTokens(DatabaseTokens(database))
+    tokens, log = CachedTokens(DatabaseTokens(database)), AuditLog(database)
     anonymous = None if config.auth_required else ANONYMOUS
     return Calls(
         identify=lambda token: tokens.identify(token, datetime.now(UTC), anonymous=anonymous),
         wait_s=limit.take if limit is not None else lambda _: 0.0,
         metrics=metrics,
         default_deadline_s=config.default_deadline_s,
+        audit=lambda by, action, detail: asyncio.to_thread(log.note, by, action, detail),
     )
 
 

@@ -1,12 +1,12 @@
 """`loupe results`: take judged parts out of a server's database."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
+from server.commands.moments import moment
 from server.storage.database import open_database
 from server.storage.export import write_csv
 from server.storage.results import count_between, rows_between
@@ -32,7 +32,8 @@ def export(
 
     Example: `loupe results export --database sqlite:///loupe-data/results.db --out november.csv --since 2026-11-01`
     """
-    start, end = _time("--since", since), _time("--until", until)
+    start = moment("--since", since) if since is not None else None
+    end = moment("--until", until) if until is not None else None
     if start is not None and end is not None and start >= end:
         raise SettingsError(f"--until: expected a time after {start.isoformat()}, found {end.isoformat()}")
     kept = open_database(database, create=False)
@@ -50,15 +51,3 @@ def export(
         kept.close()
     facts = {"out": str(out), "results": written, "since": start, "until": end, "model": model}
     Output(json).result(facts, escape(f"{written} results in {out}"))
-
-
-def _time(option: str, given: str | None) -> datetime | None:
-    if given is None:
-        return None
-    try:
-        time = datetime.fromisoformat(given)
-    except ValueError as error:
-        raise SettingsError(
-            f"{option}: expected a date or a time such as 2026-11-22 or 2026-11-22T14:30:00Z, found '{given}'"
-        ) from error
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

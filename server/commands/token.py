@@ -1,5 +1,6 @@
 """`loupe token`: make, revoke and list the tokens that callers of a server show."""
 
+import getpass
 import re
 import sys
 from collections.abc import Iterator
@@ -12,12 +13,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from server.auth import Role, TokenRecord, issue, token_id
+from server.commands.moments import moment
 from server.masking import mask_text
 from server.storage.database import open_database
 from server.storage.tokens import DatabaseTokens
 from server.token_cache import MAX_AGE_S
 from vision.commands.output import JsonFlag, Output
-from vision.errors import NotFoundError, SettingsError
+from vision.errors import NotFoundError
 
 DatabaseOption = Annotated[
     str,
@@ -26,7 +28,7 @@ DatabaseOption = Annotated[
         "PostgreSQL reads ~/.pgpass as well."
     ),
 ]
-_DEFAULT_DATABASE: Final = "sqlite:///loupe-data/results.db"
+DEFAULT_DATABASE: Final = "sqlite:///loupe-data/results.db"
 _SPAN: Final = re.compile(r"(\d{1,5})([hdw])")
 _UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -40,7 +42,7 @@ def create(
             help="A span (12h, 90d, 8w), or a date or time in ISO 8601, UTC where it names no zone."
         ),
     ] = None,
-    database: DatabaseOption = _DEFAULT_DATABASE,
+    database: DatabaseOption = DEFAULT_DATABASE,
     json: JsonFlag = False,
 ) -> None:
     """Make a token for a user and print it, this once; only a digest of it is kept.
@@ -65,7 +67,7 @@ def revoke(
     token: Annotated[
         str, typer.Argument(metavar="ID", help="The token's id, as listed; or the token.", show_default=False)
     ],
-    database: DatabaseOption = _DEFAULT_DATABASE,
+    database: DatabaseOption = DEFAULT_DATABASE,
     json: JsonFlag = False,
 ) -> None:
     """Refuse a token from now on; running servers notice within seconds.
@@ -87,7 +89,7 @@ def revoke(
     )
 
 
-def list_tokens(database: DatabaseOption = _DEFAULT_DATABASE, json: JsonFlag = False) -> None:
+def list_tokens(database: DatabaseOption = DEFAULT_DATABASE, json: JsonFlag = False) -> None:
     """List all tokens: whose they are, what they open, until when. The tokens themselves are not kept.
 
     Example: `loupe token list --database sqlite:///loupe-data/results.db`
@@ -113,20 +115,14 @@ def expiry(text: str, now: datetime) -> datetime:
     span = _SPAN.fullmatch(text)
     if span is not None:
         return now + timedelta(**{_UNITS[span[2]]: int(span[1])})
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise SettingsError(
-            f"--expires: expected a span (12h, 90d, 8w) or an ISO 8601 time, found '{text}'"
-        ) from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment("--expires", text, expected="a span (12h, 90d, 8w) or an ISO 8601 time")
 
 
 @contextmanager
 def _tokens(url: str, *, new: bool = False) -> Iterator[DatabaseTokens]:
     database = open_database(url, create=new)
     try:
-        yield DatabaseTokens(database)
+        yield DatabaseTokens(database, by=f"local:{getpass.getuser()}")
     finally:
         database.close()
 

@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 
 import grpc
 import structlog
+from google.protobuf import text_format
 from google.protobuf.message import DecodeError, Message
 from typing_extensions import override
 
@@ -20,7 +21,7 @@ from server.auth import Principal, Role, bearer
 from server.metrics import Metrics
 from server.rpc import rules
 from server.rpc.status import DETAILS, code_of, status_of
-from vision.errors import InputError, LoupeError, OverloadedError
+from vision.errors import InputError, LoupeError, OverloadedError, StorageError
 
 Context = grpc.aio.ServicerContext[Any, Any]  # of every call
 
@@ -47,6 +48,18 @@ ROLES: Final[Mapping[str, frozenset[Role]]] = {
     "/inference.GRPCInferenceService/ModelMetadata": _ANYBODY,
     "/inference.GRPCInferenceService/ModelInfer": frozenset({Role.INSPECT, Role.STATION}),
 }
+
+
+# What changes something that lasts, or takes it out: asked for, it is in the audit log. No such request holds pictures or secrets.
+AUDITED: Final = frozenset(
+    {
+        "/vision.v1.InspectionService/SubmitDisposition",
+        "/vision.v1.InspectionService/ExportDispositions",
+        "/vision.v1.ModelService/FetchBundle",
+        "/vision.v1.ModelService/LoadModel",
+        "/vision.v1.ModelService/UnloadModel",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +97,7 @@ class Calls(grpc.aio.ServerInterceptor):
         identify: the principal of a bearer token, or of none.
         wait_s: seconds a principal must wait before its next call; 0 where it need not.
         default_deadline_s: for callers that name none.
+        audit: keeps who asked for which audited method with what.
     """
 
     def __init__(
@@ -93,9 +107,10 @@ class Calls(grpc.aio.ServerInterceptor):
         wait_s: Callable[[Principal], float],
         metrics: Metrics,
         default_deadline_s: float,
+        audit: Callable[[str, str, str], Awaitable[None]],
     ) -> None:
         self._identify, self._wait_s, self._metrics = identify, wait_s, metrics
-        self._default_deadline_s = default_deadline_s
+        self._default_deadline_s, self._audit = default_deadline_s, audit
 
     @override
     async def intercept_service(
@@ -126,6 +141,7 @@ class Calls(grpc.aio.ServerInterceptor):
                     await self._begin(method, context)
                     request = _parsed(parse, raw)
                     rules.check(request)
+                    await self._note(method, request)
                     return await inner(request, context)
             except Exception as error:
                 await _refuse(context, error)
@@ -143,6 +159,7 @@ class Calls(grpc.aio.ServerInterceptor):
                     request = _parsed(parse, raw) if isinstance(raw, bytes) else _each_parsed(parse, raw)
                     if isinstance(request, Message):
                         rules.check(request)
+                        await self._note(method, request)
                     async for answer in inner(request, context):
                         yield answer
             except Exception as error:  # noqa: BLE001  (the boundary: each becomes a status)
@@ -174,6 +191,16 @@ class Calls(grpc.aio.ServerInterceptor):
             )
         )
         structlog.contextvars.bind_contextvars(request=_current.get().log_id, user=principal.user)
+
+    async def _note(self, method: str, request: Message) -> None:
+        """Put an audited call into the audit log; where that cannot be written it is in the logs, and goes on."""
+        if method not in AUDITED:
+            return
+        user, detail = current_call().principal.user, text_format.MessageToString(request, as_one_line=True)
+        try:
+            await self._audit(user, method, detail)
+        except StorageError as error:
+            _LOG.error("not in the audit log", why=str(error), method=method, detail=detail)
 
     @contextmanager
     def _counted(self, method: str) -> Iterator[None]:

@@ -40,8 +40,19 @@ def test_what_people_find_becomes_a_manifest_and_an_escape_rate(tmp_path: Path) 
         refused = loupe(server.address, kim, "review", "resolve", accepted["result"], "banana", expect=2)
         found = loupe(server.address, kim, "review", "resolve", accepted["result"], "good", "--note", "clean")
         exported = loupe(server.address, kim, "review", "export", "--out", tmp_path / "found.csv")
+    command = [str(LOUPE), "audit-log", "--json"]
+    noted = json.loads(
+        subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    )
 
     assert [one["decision"] for one in judged["results"]] == ["accept", "reject"]
+    done = [(one["by"], one["action"].rpartition("/")[2]) for one in noted["entries"]]
+    assert done == [
+        ("server", "token create"),
+        *[("kim", "SubmitDisposition")] * 2,  # the one with the wrong label was asked for, too
+        ("kim", "ExportDispositions"),
+    ]
+    assert 'label: "good" note: "clean"' in noted["entries"][2]["detail"]
     assert "banana" in refused["error"]["message"]
     assert found["by"] == "kim"
     assert exported["escape_rate"]["audited"] == 1
