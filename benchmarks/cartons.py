@@ -19,10 +19,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.common import Figure, emit, parser
-from benchmarks.runs import auroc_with_interval, calibrated, ensure, prepare_run, truth
+from benchmarks.runs import auroc_with_interval, calibrated, ensure, truth
 from training.manifest import Item, Manifest, read_manifest
 from training.recipe import Recipe, Stage, read_recipe
-from training.run import Run
+from training.run import Run, plan_run
 
 GOOD, SIZE_PX, EPOCHS = "juice", 128, 8
 
@@ -36,7 +36,7 @@ def main() -> None:
     given.work.mkdir(parents=True, exist_ok=True)
     manifest = cartons(given.data, given.images, given.work / "manifest.csv")
     folder = given.work / "run"
-    run = prepare_run(manifest, manifest.split("train"), recipe(), good=GOOD, seed=0, split="split")
+    run = plan_run(manifest, manifest.split("train"), recipe(), good=GOOD, seed=0, split_column="split")
     emit(figures(ensure(run, folder), folder, manifest.split("test")))
 
 
@@ -66,9 +66,9 @@ def recipe() -> Recipe:
 def figures(run: Run, folder: Path, items: Sequence[Item]) -> list[Figure]:
     """Accuracy and AUROC, and how many more the model gets right from pictures decoded in full."""
     bad = truth(items, GOOD)
-    whole = run.recipe.preprocess.model_copy(update={"reduced_decoding": False})
-    reduced = calibrated(folder, items)
-    right, right_in_full = ((one > 0.5) == bad for one in (reduced, calibrated(folder, items, spec=whole)))
+    spec = run.recipe.preprocess
+    reduced, in_full = calibrated(folder, items, spec, spec.model_copy(update={"reduced_decoding": False}))
+    right, right_in_full = ((one > 0.5) == bad for one in (reduced, in_full))
     value, spread = auroc_with_interval(items, GOOD, reduced)
     note = f"{len(items)} photographs of the test part, {int(bad.sum())} of wrong products; warm start"
     gained, lost = int((right & ~right_in_full).sum()), int((~right & right_in_full).sum())

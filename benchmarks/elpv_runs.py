@@ -14,10 +14,10 @@ if __name__ == "__main__":  # as a script, this folder comes first and its train
 import argparse
 from collections.abc import Iterator, Sequence
 
-from benchmarks.runs import ensure, prepare_run
+from benchmarks.runs import ensure
 from training.manifest import Item, read_manifest
 from training.recipe import read_recipe
-from training.run import Run
+from training.run import Run, plan_run
 
 # On modules like those seen, learning goes on for longer; on unseen ones the first epochs bring what there is to bring.
 EPOCHS_RANDOM, EPOCHS_GROUPED = 8, 4
@@ -37,17 +37,17 @@ def planned(
         column = "split_random_75_25"
         random = read_manifest(data, images=images, split_column=column, group_column="none")
         for seed in SEEDS:
-            run = prepare_run(random, random.split("train"), long, good=GOOD, seed=seed, split=column)
+            run = plan_run(random, random.split("train"), long, good=GOOD, seed=seed, split_column=column)
             yield f"random-{seed}", run, random.split("test")
     if "folds" in parts:
         folds = read_manifest(data, images=images, split_column="fold")
         for fold in FOLDS:
             others = tuple(item for item in folds.items if item.split != fold)
-            run = prepare_run(folds, others, short, good=GOOD, seed=0, split="fold")
+            run = plan_run(folds, others, short, good=GOOD, seed=0, split_column="fold")
             yield f"fold-{fold}", run, folds.split(fold)
     if "split" in parts:
         split = read_manifest(data, images=images)
-        run = prepare_run(split, split.split("train"), short, good=GOOD, seed=0, split="split")
+        run = plan_run(split, split.split("train"), short, good=GOOD, seed=0, split_column="split")
         yield "split", run, split.split("test")
 
 

@@ -12,9 +12,8 @@ from sklearn.metrics import roc_auc_score
 from training.certify import fit_temperature
 from training.export import load_network
 from training.fit import fit
-from training.manifest import Item, Manifest, carve
-from training.recipe import Recipe
-from training.run import Picture, Run, read_run
+from training.manifest import Item
+from training.run import Run, read_run
 from training.score import score, torch_scorer
 from training.statistics import group_bootstrap
 from vision.files import write_json
@@ -22,25 +21,6 @@ from vision.inspection.prediction import defect_probability
 from vision.preprocess import PreprocessSpec
 
 Probabilities = npt.NDArray[np.float64]
-
-
-def prepare_run(
-    manifest: Manifest, items: tuple[Item, ...], recipe: Recipe, *, good: str, seed: int, split: str
-) -> Run:
-    """A run from the warm start, its tune part carved out of `items`."""
-    kept, tune = carve(items, recipe.tune_fraction, seed=seed)
-    pictures = [Picture.of(item, "train") for item in kept] + [Picture.of(item, "tune") for item in tune]
-    return Run(
-        recipe=recipe,
-        weights="warmstart",
-        seed=seed,
-        minutes=None,
-        labels=manifest.labels,
-        good=good,
-        data_digest=manifest.digest(),
-        split_column=split,
-        pictures=tuple(pictures),
-    )
 
 
 def ensure(run: Run, out: Path) -> Run:
@@ -64,25 +44,26 @@ def judged(run_folder: Path, items: Sequence[Item]) -> Probabilities:
         value: dict[str, Any] = json.loads(kept.read_text())
         if value["names"] == names:
             return np.array(value["probability"])
-    probability = calibrated(run_folder, items)
+    (probability,) = calibrated(run_folder, items)
     write_json(kept, {"names": names, "probability": probability.tolist()})
     return probability
 
 
-def calibrated(
-    run_folder: Path, items: Sequence[Item], *, spec: PreprocessSpec | None = None
-) -> Probabilities:
-    """Probability of defect at the temperature that suits the run's tune part, as an exported bundle has it.
+def calibrated(run_folder: Path, items: Sequence[Item], *specs: PreprocessSpec) -> list[Probabilities]:
+    """Probabilities of defect at the temperature that suits the run's tune part, as an exported bundle has it.
 
     Args:
-        spec: how to prepare the items, where it is not as the run says.
+        specs: how to prepare the items, one result each; none: as the run says.
     """
     run = read_run(run_folder)
     scorer = torch_scorer(load_network(run_folder))
     tune = score(scorer, run.role("tune"), run.recipe.preprocess)
     temperature = fit_temperature(tune.logits, tune.classes(run.labels))
-    scored = score(scorer, items, spec or run.recipe.preprocess)
-    return np.asarray(defect_probability(scored.logits, temperature, run.labels.index(run.good)))
+    good = run.labels.index(run.good)
+    return [
+        np.asarray(defect_probability(score(scorer, items, spec).logits, temperature, good))
+        for spec in specs or (run.recipe.preprocess,)
+    ]
 
 
 def truth(items: Sequence[Item], good: str) -> npt.NDArray[np.bool_]:

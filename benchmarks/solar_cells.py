@@ -134,8 +134,9 @@ def review_loads(
     folder: Path, calibration: Sequence[Item], bad: npt.NDArray[np.bool_], probability: Probabilities
 ) -> list[Figure]:
     """Share of good test parts sent to review when 5 % escapes are certified on val, under both assumptions."""
+    (scores,) = calibrated(folder, calibration)
     known = Calibration(
-        probability=calibrated(folder, calibration),
+        probability=scores,
         defective=truth(calibration, GOOD),
         groups=tuple(item.group for item in calibration),
     )

@@ -29,7 +29,10 @@ Answer = TypeVar("Answer")
 _LEARNING: Final = 0.1  # share of the newest in the running estimates of how slow it goes
 _A_BACKLOG: Final = 4  # requests ahead; fewer say little about how backlogs drain
 _SLOWEST: Final = 10.0  # times the measured cost; more is a stall, not a speed
-_NEARLY_BEST: Final = 1.05
+_NEARLY_BEST: Final = 1.02
+_HANDING_OVER_S: Final = (
+    1e-3  # of a batch to a thread and of its answers back, while threads wait for cores (decision 9)
+)
 _SHORTEST_RETRY_S: Final = 0.02
 
 
@@ -64,11 +67,11 @@ def fit_cost(measured: Mapping[int, float]) -> Cost:
 
 
 def best_batch(measured: Mapping[int, float]) -> int:
-    """The smallest size whose seconds an item are within 5 % of the best.
+    """The smallest size whose seconds an item are within 2 % of the best, the handing over of a batch included.
 
     Larger is not always faster: small int8 networks fill the caches with one picture and spill over with eight.
     """
-    shares = {size: seconds / size for size, seconds in measured.items()}
+    shares = {size: (seconds + _HANDING_OVER_S) / size for size, seconds in measured.items()}
     return min(size for size, share in shares.items() if share <= _NEARLY_BEST * min(shares.values()))
 
 

@@ -203,8 +203,9 @@ def _open(path: Path, opening: Opening) -> Loaded:
         on_drift=opening.on_drift,
     )
     runs = _runs(inspector)
-    seconds = _measure(inspector, runs, opening.max_batch)
-    cost, best = fit_cost(seconds), best_batch(seconds)
+    times = _measure(inspector, runs, opening.max_batch)
+    cost = fit_cost({size: statistics.median(of_size) for size, of_size in times.items()})
+    best = best_batch({size: min(of_size) for size, of_size in times.items()})  # the least disturbed
     manifest = inspector.bundle.manifest
     return Loaded(
         name=manifest.name,
@@ -232,8 +233,10 @@ def _runs(inspector: Inspector) -> Runs[Prepared, Prediction]:
     return Runs(alone=inspector.predict, beside=partial(predict, narrow), workers=threads)
 
 
-def _measure(inspector: Inspector, runs: Runs[Prepared, Prediction], max_batch: int) -> dict[int, float]:
-    """Seconds of a batch by its size, all workers busy with such batches; each size is warm afterwards."""
+def _measure(
+    inspector: Inspector, runs: Runs[Prepared, Prediction], max_batch: int
+) -> dict[int, list[float]]:
+    """Seconds of some batches by their size, all workers busy with such batches; each size is warm afterwards."""
     width, height = inspector.bundle.manifest.preprocess.size_wh
     blank = Prepared.given(np.zeros((height, width, 3), np.uint8))
     measured = {}
@@ -241,7 +244,7 @@ def _measure(inspector: Inspector, runs: Runs[Prepared, Prediction], max_batch: 
         for size in sorted({1, 2, 4, max_batch} & set(range(1, max_batch + 1))):
             batches = [[blank] * size for _ in range(runs.workers)]
             times = [_seconds(threads, runs, batches) for _ in range(1 + _TIMED_RUNS)]
-            measured[size] = statistics.median(times[1:])  # the first one warms up
+            measured[size] = times[1:]  # the first one warms up
     return measured
 
 

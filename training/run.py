@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from training.manifest import Item
+from training.manifest import Item, Manifest, carve
 from training.recipe import Recipe
 from vision.errors import SettingsError
 from vision.files import write_json
@@ -75,6 +75,33 @@ class Run(BaseModel):
 
     def write(self, folder: Path) -> None:
         write_json(folder / "run.json", self.model_dump(mode="json"))
+
+
+def plan_run(
+    manifest: Manifest,
+    items: tuple[Item, ...],
+    recipe: Recipe,
+    *,
+    good: str,
+    weights: str = "warmstart",
+    minutes: float | None = None,
+    seed: int,
+    split_column: str,
+) -> Run:
+    """A run that learns from `items` of the manifest, less the tune part that is carved out of them by whole groups."""
+    kept, tune = carve(items, recipe.tune_fraction, seed=seed)
+    pictures = [Picture.of(item, "train") for item in kept] + [Picture.of(item, "tune") for item in tune]
+    return Run(
+        recipe=recipe,
+        weights=weights,
+        seed=seed,
+        minutes=minutes,
+        labels=manifest.labels,
+        good=good,
+        data_digest=manifest.digest(),
+        split_column=split_column,
+        pictures=tuple(pictures),
+    )
 
 
 def read_run(folder: Path) -> Run:

@@ -1,8 +1,9 @@
 """`loupe serve`: judge parts for others, over gRPC."""
 
 import asyncio
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -11,6 +12,10 @@ from server.config import read_config, show
 from server.logs import configure
 from vision.commands.output import JsonFlag, Output
 from vision.settings import read_settings
+
+_SWITCH_S: Final = (
+    5e-4  # Python's 5 ms would let a worker's thread keep the event loop waiting longer than a refusal takes
+)
 
 
 def run(
@@ -61,4 +66,5 @@ def run(
             + (f", health and metrics on http://{ready.http}" if ready.http else ""),
         )
 
+    sys.setswitchinterval(_SWITCH_S)
     asyncio.run(serve(effective, read_settings(), ready=announce))

@@ -304,7 +304,8 @@ def test_a_batch_that_takes_no_longer_than_one_item_still_costs_something_each()
     [
         ({1: 0.010, 2: 0.016, 4: 0.028, 8: 0.050}, 8),  # each larger batch is cheaper an item
         ({1: 0.010, 2: 0.021, 4: 0.050, 8: 0.120}, 1),  # none is
-        ({1: 0.010, 2: 0.016, 4: 0.031, 8: 0.062}, 2),  # what is gained after two is noise
+        ({1: 0.010, 2: 0.016, 4: 0.033, 8: 0.068}, 2),  # what is gained after two is noise
+        ({1: 0.020, 2: 0.040, 4: 0.080}, 2),  # the model gains nothing, but every batch is handed over
     ],
 )
 def test_batches_grow_only_as_far_as_it_pays(seconds: dict[int, float], best: int) -> None:

@@ -16,10 +16,10 @@ from training.commands.options import (
     manifest_of,
 )
 from training.fit import fit
-from training.manifest import Manifest, carve, good_label
+from training.manifest import Manifest, good_label
 from training.model import build, check_weights
 from training.recipe import Recipe, read_recipe
-from training.run import Picture, Run, read_run
+from training.run import Run, plan_run, read_run
 from vision.commands.output import JsonFlag, Output
 from vision.errors import LoupeError, ManifestError, SettingsError, StorageError
 
@@ -111,19 +111,15 @@ def plan(
         raise ManifestError(
             f"{manifest.source}: expected every label in the train split, found no '{min(missing)}'"
         )
-    kept, tune = carve(items_of(manifest, "train"), recipe.tune_fraction, seed=seed)
-    return Run(
-        recipe=recipe,
-        weights=weights,
-        seed=seed,
-        minutes=minutes,
-        labels=manifest.labels,
+    return plan_run(
+        manifest,
+        items_of(manifest, "train"),
+        recipe,
         good=chosen,
-        data_digest=manifest.digest(),
+        weights=weights,
+        minutes=minutes,
+        seed=seed,
         split_column=split_column,
-        pictures=tuple(
-            [Picture.of(item, "train") for item in kept] + [Picture.of(item, "tune") for item in tune]
-        ),
     )
 
 
