@@ -39,6 +39,7 @@ from server.storage.retention import sweep
 from server.storage.tokens import DatabaseTokens
 from server.storage.writer import Writer
 from server.token_cache import CachedTokens
+from server.tracing import exporting
 from vision.address import Address
 from vision.errors import StorageError
 from vision.image import ImageLimits
@@ -72,6 +73,13 @@ async def serve(config: Config, settings: Settings, *, ready: Callable[[Ready], 
     """
     check_exposure(config)
     stopping = _stop_on_signals()
+    with exporting(config.traces.endpoint, share=config.traces.share):
+        await _serve(config, settings, stopping, ready)
+
+
+async def _serve(
+    config: Config, settings: Settings, stopping: asyncio.Event, ready: Callable[[Ready], None]
+) -> None:
     async with _storage(config) as (database, blobs, writer):
         metrics = Metrics()
         pool = DecodePool(this_machine().cores)

@@ -156,6 +156,13 @@ class Line(_Section):
     without_model: WithoutModel = "review"
 
 
+class Traces(_Section):
+    """Where spans go, and of which share of the calls that bring no decision of their own; see `server.tracing`."""
+
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^/@\s]+$")] | None = None
+    share: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
 class Config(_Section):
     """Everything a server is told.
 
@@ -179,6 +186,7 @@ class Config(_Section):
     storage: Storage = Storage()
     trust: Trust = Trust()
     line: Line = Line()
+    traces: Traces = Traces()
 
     @property
     def auth_required(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Final
 from server.batching import Lane, Served
 from server.decoding import DecodePool
 from server.models import Identity, Loaded
+from server.tracing import TRACER
 from vision.image import ImageLimits, encode_png
 from vision.inspection import quality
 from vision.inspection.explain import Explanation, explain, picture
@@ -103,18 +104,24 @@ class Inspecting:
         arrived = self._clock()
         order = replace(order, deadline=order.deadline - _ANSWERING_S)
         with model.batcher.admitted(deadline=order.deadline, lane=order.lane):
-            decoded = await self._pool.run(
-                lambda: self._decode(model, order.image), deadline=order.deadline, lane=order.lane
-            )
-            served = await model.batcher.submit(decoded.prepared, deadline=order.deadline, lane=order.lane)
+            with TRACER.start_as_current_span("decode"):
+                decoded = await self._pool.run(
+                    lambda: self._decode(model, order.image), deadline=order.deadline, lane=order.lane
+                )
+            with TRACER.start_as_current_span("model", attributes={"loupe.model": model.name}) as span:
+                served = await model.batcher.submit(
+                    decoded.prepared, deadline=order.deadline, lane=order.lane
+                )
+                span.set_attribute("loupe.batch", served.batch)
             inspection = _inspection(model, decoded, served)
             explanation, heatmap = None, b""
             if order.explain or order.heatmap:
-                explanation, heatmap = await self._pool.run(
-                    lambda: _evidence(model, inspection, heatmap=order.heatmap),
-                    deadline=order.deadline,
-                    lane=order.lane,
-                )
+                with TRACER.start_as_current_span("explain"):
+                    explanation, heatmap = await self._pool.run(
+                        lambda: _evidence(model, inspection, heatmap=order.heatmap),
+                        deadline=order.deadline,
+                        lane=order.lane,
+                    )
         return Judged(
             model=model,
             inspection=inspection,

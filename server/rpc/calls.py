@@ -17,6 +17,7 @@ from google.protobuf import text_format
 from google.protobuf.message import DecodeError, Message
 from typing_extensions import override
 
+from server import tracing
 from server.auth import Principal, Role, bearer
 from server.metrics import Metrics
 from server.rpc import rules
@@ -137,7 +138,7 @@ class Calls(grpc.aio.ServerInterceptor):
     def _answering(self, method: str, parse: _Parse, inner: Callable[[Any, Any], Awaitable[Message]]) -> Any:
         async def answer(raw: bytes, context: Context) -> Message:
             try:
-                with self._counted(method):
+                with self._counted(method, context):
                     await self._begin(method, context)
                     request = _parsed(parse, raw)
                     rules.check(request)
@@ -154,7 +155,7 @@ class Calls(grpc.aio.ServerInterceptor):
     ) -> Any:
         async def stream(raw: Any, context: Context) -> AsyncIterator[Message]:
             try:
-                with self._counted(method):
+                with self._counted(method, context):
                     await self._begin(method, context)
                     request = _parsed(parse, raw) if isinstance(raw, bytes) else _each_parsed(parse, raw)
                     if isinstance(request, Message):
@@ -173,7 +174,7 @@ class Calls(grpc.aio.ServerInterceptor):
         Raises:
             AuthenticationError, PermissionDeniedError, OverloadedError: as their names say.
         """
-        metadata = dict(context.invocation_metadata() or ())
+        metadata = _metadata(context)
         header = metadata.get("authorization")
         principal = await self._identify(bearer(str(header) if header is not None else None))
         allowed = ROLES.get(method, frozenset({Role.ADMIN}))
@@ -203,8 +204,11 @@ class Calls(grpc.aio.ServerInterceptor):
             _LOG.error("not in the audit log", why=str(error), method=method, detail=detail)
 
     @contextmanager
-    def _counted(self, method: str) -> Iterator[None]:
-        started = time.perf_counter()
+    def _counted(self, method: str, context: Context) -> Iterator[None]:
+        """Count and trace a call: how it ended, and after how long."""
+        started, span = time.perf_counter(), tracing.begin_call(method, _metadata(context))
+        if (trace := tracing.trace_id(span)) is not None:
+            structlog.contextvars.bind_contextvars(trace=trace)
         code = grpc.StatusCode.OK
         try:
             yield
@@ -216,6 +220,11 @@ class Calls(grpc.aio.ServerInterceptor):
             raise
         finally:
             self._metrics.call(method, code.name, time.perf_counter() - started)
+            tracing.end_call(span, code.name)
+
+
+def _metadata(context: Context) -> dict[str, str | bytes]:
+    return dict(context.invocation_metadata() or ())
 
 
 def _parsed(parse: _Parse, raw: bytes) -> Message:

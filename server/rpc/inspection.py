@@ -18,6 +18,7 @@ from server.rpc import dispositions, rules
 from server.rpc.calls import Context, current_call
 from server.rpc.models import reference
 from server.rpc.status import status_of
+from server.tracing import TRACER
 from vision import wire
 from vision.inspection.policy import fallback
 from vision.v1 import inspection_pb2, inspection_pb2_grpc
@@ -202,9 +203,10 @@ class InspectionRpc(inspection_pb2_grpc.InspectionServiceServicer):
         if judged is not None:
             _add_evidence(response, request, judged)
         answer = response.SerializeToString() if question.request_id else b""
-        holds = await self._records.keep(
-            keeping, question, outcome, image=request.image, part=request.part, answer=answer
-        )
+        with TRACER.start_as_current_span("keep"):
+            holds = await self._records.keep(
+                keeping, question, outcome, image=request.image, part=request.part, answer=answer
+            )
         return response if holds == answer else inspection_pb2.InspectResponse.FromString(holds)
 
     def _time(self, judged: Judged) -> None:
