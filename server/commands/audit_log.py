@@ -33,5 +33,8 @@ def audit_log(
         table.add_row(
             one.at.isoformat(timespec="seconds"), escape(one.by), escape(one.action), escape(one.detail)
         )
-    facts = [{"at": one.at, "by": one.by, "action": one.action, "detail": one.detail} for one in entries]
+    facts = [
+        {"at": one.at.isoformat(), "by": one.by, "action": one.action, "detail": one.detail}
+        for one in entries
+    ]
     Output(json).result({"entries": facts}, table)

@@ -1,6 +1,7 @@
 """A real server is stopped, killed, started again, and runs out of disk: what was answered stays answered."""
 
 import hashlib
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -187,6 +188,23 @@ def test_a_full_disk_costs_nobody_an_answer_and_is_shown_and_counted(workplace: 
     assert again.repeated_answer, "what is kept can be read"
     assert repeated.repeated_answer, "with room again results are kept again"
     assert {row.id for row in kept(folder)} == {before.result_id, after.result_id}
+
+
+def test_what_a_full_disk_keeps_out_of_the_audit_log_is_in_the_logs(workplace: Workplace) -> None:
+    folder = workplace()
+    shows = shown(token(folder, "grace", Role.ADMIN))
+    with serving(folder) as server, server.channel() as channel:
+        server.limit_files(1)
+        loaded = models_of(channel).LoadModel(
+            models_pb2.LoadModelRequest(name="plates-1.0"), timeout=PATIENCE_S, metadata=shows
+        )
+
+    assert loaded.model.ref.name == "plates", "the change itself went through"
+    lost = [json.loads(line) for line in server.log if "not in the audit log" in line]
+    assert [(line["user"], line["method"]) for line in lost] == [
+        ("grace", "/vision.v1.ModelService/LoadModel")
+    ]
+    assert "plates-1.0" in lost[0]["detail"]
 
 
 # --- not even started
