@@ -169,7 +169,8 @@ class Batcher(Generic[Item, Answer]):
         left = deadline - self._clock()
         if left <= 0:
             raise DeadlineError(f"the deadline passed {-left:.3f} s ago")
-        expected = self.expected_s(lane)
+        # whoever finds the house empty is let in by the measured cost alone: only what runs can unlearn a stall
+        expected = self.expected_s(lane) if self.inside else self._cost.of(1)
         if self._closed or self.inside >= self._max_waiting or expected > left:
             retry = max(expected - left, self._cost.of(self._max_batch), _SHORTEST_RETRY_S)
             raise OverloadedError(
@@ -232,10 +233,11 @@ class Batcher(Generic[Item, Answer]):
     def _next_batch(self) -> list[_Waiting[Item, Answer]]:
         """The next to go, as many as leave the earliest deadline among them within reach."""
         now, batch, earliest = self._clock(), list[_Waiting[Item, Answer]](), float("inf")
+        slowdown = 1.0 if self.inside <= 1 else self._slowdown  # as at the door
         while self._heap and len(batch) < self._max_batch:
             waiting = self._heap[0][3]
             gone = waiting.done.done()  # cancelled by its caller
-            if gone or now + self._slowdown * self._cost.of(1) > waiting.deadline:
+            if gone or now + slowdown * self._cost.of(1) > waiting.deadline:
                 heapq.heappop(self._heap)
                 if not gone:
                     waited = now - waiting.since
@@ -244,7 +246,7 @@ class Batcher(Generic[Item, Answer]):
                     )
                 continue
             earliest = min(earliest, waiting.deadline)
-            if batch and now + self._slowdown * self._cost.of(len(batch) + 1) > earliest:
+            if batch and now + slowdown * self._cost.of(len(batch) + 1) > earliest:
                 break
             heapq.heappop(self._heap)
             batch.append(waiting)
@@ -260,7 +262,8 @@ class Batcher(Generic[Item, Answer]):
         self._running -= 1
         error = running.exception()
         if error is None:
-            self._slowdown += _LEARNING * (max(1.0, took / self._cost.of(len(batch))) - self._slowdown)
+            ratio = took / self._cost.of(len(batch))
+            self._slowdown += _LEARNING * (min(max(1.0, ratio), _SLOWEST) - self._slowdown)
         for index, waiting in enumerate(batch):
             if waiting.done.done():
                 continue

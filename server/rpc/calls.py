@@ -22,7 +22,7 @@ from server.auth import Principal, Role, bearer
 from server.metrics import Metrics
 from server.rpc import rules
 from server.rpc.status import DETAILS, code_of, status_of
-from vision.errors import InputError, LoupeError, OverloadedError, StorageError
+from vision.errors import InputError, OverloadedError, StorageError
 
 Context = grpc.aio.ServicerContext[Any, Any]  # of every call
 
@@ -241,12 +241,17 @@ async def _each_parsed(parse: _Parse, raws: AsyncIterator[bytes]) -> AsyncIterat
         yield _parsed(parse, raw)
 
 
+def log_fault(error: Exception) -> None:
+    """Log what is our own fault in full; the caller is told little of it."""
+    if code_of(error) is grpc.StatusCode.INTERNAL:
+        _LOG.error("failed", exc_info=error)
+
+
 async def _refuse(context: Context, error: Exception) -> None:
-    """End the call with the error's status; what is not ours is logged in full and told in none."""
+    """End the call with the error's status."""
     call = _current.get(None)
     status = status_of(error, request_id=call.log_id if call else "")
-    if not isinstance(error, LoupeError):
-        _LOG.error("failed", exc_info=error)
+    log_fault(error)
     await context.abort(
         code_of(error), status.message, trailing_metadata=((DETAILS, status.SerializeToString()),)
     )

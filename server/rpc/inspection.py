@@ -15,7 +15,7 @@ from server.models import Identity, Models
 from server.records import Question, Records, payload_digest
 from server.reviewing import Reviewing
 from server.rpc import dispositions, rules
-from server.rpc.calls import Context, current_call
+from server.rpc.calls import Context, current_call, log_fault
 from server.rpc.models import reference
 from server.rpc.status import status_of
 from server.tracing import TRACER
@@ -134,6 +134,7 @@ class InspectionRpc(inspection_pb2_grpc.InspectionServiceServicer):
             rules.check(request)
             response = await self._inspect(request)
         except Exception as error:  # noqa: BLE001  (the boundary: one failed part does not end the stream)
+            log_fault(error)
             return inspection_pb2.InspectStreamResponse(
                 request_id=request.request_id, error=status_of(error, request_id=current_call().log_id)
             )

@@ -243,6 +243,24 @@ async def test_a_machine_that_is_slower_than_measured_admits_less() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_stall_does_not_shut_the_door_on_whoever_finds_the_house_empty() -> None:
+    stalls = iter([0.5])
+
+    def run(items: list[object]) -> list[object]:
+        time.sleep(next(stalls, 0))
+        return items
+
+    rig = Rig()
+    cost = Cost(per_item_s=0.02, per_batch_s=0.0)
+    rig.batcher = Batcher(Runs(alone=run, beside=run, workers=1), cost=cost, max_batch=1, max_waiting=64)
+    await rig.ask("stalled")
+    just_enough = 1.5 * cost.of(1)
+    assert rig.batcher.expected_s(Lane.LINE) > just_enough, "the stall was learned"
+
+    assert (await rig.ask("next", within_s=just_enough)).answer == "next"
+
+
+@pytest.mark.asyncio
 async def test_a_backlog_that_drained_slowly_closes_the_door_earlier_but_never_for_good() -> None:
     def run(items: list[object]) -> list[object]:
         time.sleep(0.02)
