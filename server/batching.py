@@ -30,9 +30,7 @@ _LEARNING: Final = 0.1  # share of the newest in the running estimates of how sl
 _A_BACKLOG: Final = 4  # requests ahead; fewer say little about how backlogs drain
 _SLOWEST: Final = 10.0  # times the measured cost; more is a stall, not a speed
 _NEARLY_BEST: Final = 1.02
-_HANDING_OVER_S: Final = (
-    1e-3  # of a batch to a thread and of its answers back, while threads wait for cores (decision 9)
-)
+_HANDING_OVER_S: Final = 1e-3  # of a batch to a thread and back, while threads wait for cores: decision 9
 _SHORTEST_RETRY_S: Final = 0.02
 
 

@@ -1,20 +1,18 @@
 """`loupe audit-log` shows who changed what, from a moment on where one is named."""
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from sqlalchemy import insert
-from typer.testing import CliRunner
 
 from server.commands.audit_log import audit_log
 from server.storage import tables
 from server.storage.database import open_database
-from vision.errors import LoupeError, SettingsError, StorageError
+from tests.server.commands.answers import answer_of
+from vision.errors import SettingsError, StorageError
 
 Show = Callable[..., list[dict[str, Any]]]
 
@@ -38,15 +36,9 @@ def database(tmp_path: Path) -> str:
 @pytest.fixture
 def shown() -> Show:
     """Run the command in this process; its errors are raised, the entries as with `--json` are returned."""
-    app = typer.Typer()
-    app.command()(audit_log)
 
     def run(*arguments: str) -> list[dict[str, Any]]:
-        done = CliRunner().invoke(app, [*arguments, "--json"])
-        if isinstance(done.exception, LoupeError):
-            raise done.exception
-        assert done.exit_code == 0, done.output
-        entries: list[dict[str, Any]] = json.loads(done.stdout)["entries"]
+        entries: list[dict[str, Any]] = answer_of(audit_log, *arguments)["entries"]
         return entries
 
     return run

@@ -1,9 +1,9 @@
 """`loupe results export` writes what was asked for, whole or not at all."""
 
 import csv
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from server.commands.results import export
 from server.storage.database import open_database
 from tests.pictures import small_disk
+from tests.server.commands.answers import answer_of
 from tests.server.storage.rows import dispose, found, keep, result, review
-from vision.errors import LoupeError, SettingsError, StorageError
+from vision.errors import SettingsError, StorageError
 
 Export = Callable[..., Any]
 
@@ -39,17 +40,7 @@ def database(tmp_path: Path) -> str:
 @pytest.fixture
 def loupe() -> Export:
     """Run `loupe results export` in this process; its errors are raised, its result as with `--json` is returned."""
-    app = typer.Typer()
-    app.command()(export)
-
-    def run(*arguments: str | Path) -> Any:
-        done = CliRunner().invoke(app, [*map(str, arguments), "--json"])
-        if isinstance(done.exception, LoupeError):
-            raise done.exception
-        assert done.exit_code == 0, done.output
-        return json.loads(done.stdout)
-
-    return run
+    return partial(answer_of, export)
 
 
 def parts(path: Path) -> list[str]:
