@@ -29,6 +29,7 @@ Context = grpc.aio.ServicerContext[Any, Any]  # of every call
 _OPEN: Final = ("/grpc.health.", "/grpc.reflection.")
 _ANYBODY: Final = frozenset(Role)
 _Parse = Callable[[bytes], Message]
+_Metadata = dict[str, str | bytes]
 _MAX_ID: Final = 128  # of the caller's own log ids
 _LOG: Final = structlog.get_logger("server.rpc")
 
@@ -138,8 +139,9 @@ class Calls(grpc.aio.ServerInterceptor):
     def _answering(self, method: str, parse: _Parse, inner: Callable[[Any, Any], Awaitable[Message]]) -> Any:
         async def answer(raw: bytes, context: Context) -> Message:
             try:
-                with self._counted(method, context):
-                    await self._begin(method, context)
+                metadata = _metadata(context)
+                with self._counted(method, metadata):
+                    await self._begin(method, metadata, context)
                     request = _parsed(parse, raw)
                     rules.check(request)
                     await self._note(method, request)
@@ -155,8 +157,9 @@ class Calls(grpc.aio.ServerInterceptor):
     ) -> Any:
         async def stream(raw: Any, context: Context) -> AsyncIterator[Message]:
             try:
-                with self._counted(method, context):
-                    await self._begin(method, context)
+                metadata = _metadata(context)
+                with self._counted(method, metadata):
+                    await self._begin(method, metadata, context)
                     request = _parsed(parse, raw) if isinstance(raw, bytes) else _each_parsed(parse, raw)
                     if isinstance(request, Message):
                         rules.check(request)
@@ -168,13 +171,12 @@ class Calls(grpc.aio.ServerInterceptor):
 
         return stream
 
-    async def _begin(self, method: str, context: Context) -> None:
+    async def _begin(self, method: str, metadata: _Metadata, context: Context) -> None:
         """Set the call up, or refuse it.
 
         Raises:
             AuthenticationError, PermissionDeniedError, OverloadedError: as their names say.
         """
-        metadata = _metadata(context)
         header = metadata.get("authorization")
         principal = await self._identify(bearer(str(header) if header is not None else None))
         allowed = ROLES.get(method, frozenset({Role.ADMIN}))
@@ -204,9 +206,9 @@ class Calls(grpc.aio.ServerInterceptor):
             _LOG.error("not in the audit log", why=str(error), method=method, detail=detail)
 
     @contextmanager
-    def _counted(self, method: str, context: Context) -> Iterator[None]:
+    def _counted(self, method: str, metadata: _Metadata) -> Iterator[None]:
         """Count and trace a call: how it ended, and after how long."""
-        started, span = time.perf_counter(), tracing.begin_call(method, _metadata(context))
+        started, span = time.perf_counter(), tracing.begin_call(method, metadata)
         if (trace := tracing.trace_id(span)) is not None:
             structlog.contextvars.bind_contextvars(trace=trace)
         code = grpc.StatusCode.OK
@@ -223,7 +225,7 @@ class Calls(grpc.aio.ServerInterceptor):
             tracing.end_call(span, code.name)
 
 
-def _metadata(context: Context) -> dict[str, str | bytes]:
+def _metadata(context: Context) -> _Metadata:
     return dict(context.invocation_metadata() or ())
 
 
