@@ -24,7 +24,7 @@ class Plan:
 
     Attributes:
         target: `host:port` of a gRPC server, or the URL that a picture is posted to.
-        image: the file that every request carries.
+        image: the JPEG that every request carries, each time with another comment in it.
         seconds: the measured window.
         warm_s: the same load before it, not measured.
         clients: each sends its next request once it has the answer to the last; unused with a rate.

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
@@ -65,13 +65,19 @@ def main() -> None:
 
 
 async def run(plan: Plan) -> Record:
-    image = Path(plan.image).read_bytes()
-    async with (_http if plan.http else _grpc)(plan, image) as ask:
+    pictures = _pictures(Path(plan.image).read_bytes())
+    async with (_http if plan.http else _grpc)(plan, pictures) as ask:
         record = Record(time.perf_counter() + plan.warm_s)
         watching = asyncio.create_task(_watch(plan, record))
         await (_poisson if plan.rate else _clients)(plan, record, ask)
         await watching
     return record
+
+
+def _pictures(jpeg: bytes) -> Iterator[bytes]:
+    """The JPEG again and again, each time with another comment: no two files of a real line are the same, and stores know the same by its digest."""
+    for number in itertools.count():
+        yield jpeg[:2] + b"\xff\xfe\x00\x0a" + number.to_bytes(8, "big") + jpeg[2:]
 
 
 async def _clients(plan: Plan, record: Record, ask: Ask) -> None:
@@ -112,7 +118,7 @@ async def _watch(plan: Plan, record: Record) -> None:
 
 
 @asynccontextmanager
-async def _grpc(plan: Plan, image: bytes) -> AsyncIterator[Ask]:
+async def _grpc(plan: Plan, pictures: Iterator[bytes]) -> AsyncIterator[Ask]:
     """`InspectionService.Inspect` over connections of their own."""
     count = plan.connections if plan.rate else plan.clients
     # without this gRPC would put all channels to one address on one connection
@@ -122,7 +128,7 @@ async def _grpc(plan: Plan, image: bytes) -> AsyncIterator[Ask]:
 
     async def ask(connection: int) -> tuple[str, int]:
         request_id = uuid.uuid4().hex if plan.request_ids else ""
-        request = inspection_pb2.InspectRequest(image=image, request_id=request_id)
+        request = inspection_pb2.InspectRequest(image=next(pictures), request_id=request_id)
         try:
             answer = await stubs[connection].Inspect(request, timeout=plan.deadline_s)
         except grpc.aio.AioRpcError as error:
@@ -137,8 +143,8 @@ async def _grpc(plan: Plan, image: bytes) -> AsyncIterator[Ask]:
 
 
 @asynccontextmanager
-async def _http(plan: Plan, image: bytes) -> AsyncIterator[Ask]:
-    """The picture as a POST's body, over as many kept-alive connections as there are requests under way."""
+async def _http(plan: Plan, pictures: Iterator[bytes]) -> AsyncIterator[Ask]:
+    """A picture as a POST's body, over as many kept-alive connections as there are requests under way."""
     timeout = aiohttp.ClientTimeout(total=plan.deadline_s or _LONGEST_CALL_S)
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0), timeout=timeout, headers={"Content-Type": "image/jpeg"}
@@ -146,7 +152,7 @@ async def _http(plan: Plan, image: bytes) -> AsyncIterator[Ask]:
 
         async def ask(_: int) -> tuple[str, int]:
             try:
-                async with session.post(plan.target, data=image) as response:
+                async with session.post(plan.target, data=next(pictures)) as response:
                     await response.read()
             except (aiohttp.ClientError, TimeoutError) as error:
                 return type(error).__name__, 0

@@ -40,6 +40,7 @@ from vision.machine import this_machine
 
 CHECKPOINT_EVERY_S: Final = 120.0
 _REPORT_EVERY: Final = 10  # steps
+_WORKERS: Final = 4  # processes that draw pictures for one GPU; beside a CPU they would only take from it
 _CHECKPOINT: Final = "checkpoint.pt"
 _BEST: Final = "best.safetensors"
 _MODEL: Final = "model.safetensors"
@@ -184,10 +185,13 @@ class Fitting:
             order = balanced_order(self.labels, epoch=epoch, seed=self.settings.seed)
             batches = batches_of(order, self.recipe.batch_size, epoch=epoch, seed=self.settings.seed)
             rank, world = self.fabric.global_rank, self.fabric.world_size
+            workers = 0 if self.fabric.device.type == "cpu" else _WORKERS
             loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(
                 Draws(self.cache(size_px, progress_bar), self.labels, self.recipe.augment),  # type: ignore[arg-type]
                 batch_sampler=[batch[rank::world] for batch in batches[self.counters.batch :]],
-                num_workers=0 if self.fabric.device.type == "cpu" else 4,
+                num_workers=workers,
+                # else a process that was itself spawned (`devices` > 1) spawns these anew each epoch, pictures copied
+                multiprocessing_context="fork" if workers else None,
             )
             for batch, labels in loader:
                 yield size_px, batch, labels

@@ -26,8 +26,11 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """A temporary file beside `path` that becomes `path` when the block ends well, and vanishes otherwise.
+
+    Args:
+        sync: wait until the disk has it; without that a power cut may leave an empty or partial file.
 
     Raises:
         StorageError: the disk refused (full, read-only, no permission).
@@ -40,9 +43,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
         unfinished = Path(name)
         yield unfinished
         unfinished.chmod(0o644)
-        _sync(unfinished)
+        if sync:
+            _sync(unfinished)
         unfinished.replace(path)
-        _sync(path.parent)
+        if sync:
+            _sync(path.parent)
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
@@ -114,13 +119,13 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all.
+def write_bytes(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """Write a file whole or not at all; `sync` as in `atomic_path`.
 
     Raises:
         StorageError: the disk refused.
     """
-    with atomic_path(path) as unfinished:
+    with atomic_path(path, sync=sync) as unfinished:
         unfinished.write_bytes(data)
 
 

@@ -62,7 +62,9 @@ class _Folder:
                 return
         except FileNotFoundError:
             pass
-        write_bytes(target, data)
+        write_bytes(
+            target, data, sync=False
+        )  # as the row that names it (decision 10); `get` notices a torn one
 
     def remove(self, path: str) -> None:
         (self._root / path).unlink()
