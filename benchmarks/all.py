@@ -52,7 +52,10 @@ def main() -> None:
             check=True,
         )
         date = datetime.datetime.now(datetime.UTC).date().isoformat()
-        kept[title] = {"date": date, "command": f"python benchmarks/{name}.py"} | json.loads(done.stdout)
+        kept[title] = {
+            "date": date,
+            "command": " ".join([f"python benchmarks/{name}.py", *_named(arguments)]),
+        } | json.loads(done.stdout)
     KEPT.write_text(json.dumps(kept, indent=2) + "\n")
     PICTURE.parent.mkdir(exist_ok=True)
     draw(kept)
@@ -65,10 +68,14 @@ def long_ones(given: argparse.Namespace) -> dict[str, list[str]]:
     scripts = {"training": ["training"]}
     if given.data:
         kept_at = work / "elpv"
-        solar = ["training", "--data", given.data, "--images", given.images, "--work", str(kept_at)]
+        pictures = ["training", "--data", given.data, "--images", given.images]
+        solar = [*pictures, "--work", str(kept_at)]
+        fine = [*pictures, "--recipe", "resnet50-fine", "--work", str(work / "elpv-fine")]
         scripts |= {
             "solar cells, random split": [*solar, "--part", "random"],
+            "solar cells, random split, fine": [*fine, "--part", "random"],
             "solar cells, grouped folds": [*solar, "--part", "folds"],
+            "solar cells, grouped folds, fine": [*fine, "--part", "folds"],
             "solar cells, unseen modules": [*solar, "--part", "split"],
             # certificates on real scores, those that the folds left behind
             "certificates on solar cells": ["certificates", "--scores", str(kept_at / "out-of-fold.csv")],
@@ -77,6 +84,12 @@ def long_ones(given: argparse.Namespace) -> dict[str, list[str]]:
         photographs = ["--data", given.groceries, "--images", given.grocery_images]
         scripts["cartons"] = ["cartons", *photographs, "--work", str(work / "cartons")]
     return scripts
+
+
+def _named(arguments: list[str]) -> list[str]:
+    """The options that say what was measured, without where things lie here."""
+    pairs = zip(arguments[::2], arguments[1::2], strict=True)
+    return [word for pair in pairs if pair[0] in {"--part", "--recipe"} for word in pair]
 
 
 def document(kept: dict[str, Any]) -> str:

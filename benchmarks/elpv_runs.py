@@ -20,7 +20,8 @@ from training.recipe import read_recipe
 from training.run import Run, plan_run
 
 # On modules like those seen, learning goes on for longer; on unseen ones the first epochs bring what there is to bring.
-EPOCHS_RANDOM, EPOCHS_GROUPED = 8, 4
+EPOCHS = {"resnet50": (8, 4), "resnet50-fine": (16, 6)}  # by recipe: on the random split, and on groups
+RECIPE = "resnet50"
 SEEDS = (0, 1, 2)
 FOLDS = tuple(str(fold) for fold in range(8))
 PARTS = ("random", "folds", "split")
@@ -28,11 +29,10 @@ GOOD = "functional"
 
 
 def planned(
-    data: Path, images: Path, parts: Sequence[str] = PARTS
+    data: Path, images: Path, parts: Sequence[str] = PARTS, *, recipe: str = RECIPE
 ) -> Iterator[tuple[str, Run, tuple[Item, ...]]]:
     """Every run of the parts with its name and the items that it has not seen and is judged on."""
-    recipe = read_recipe("resnet50")
-    long, short = (recipe.model_copy(update={"epochs": n}) for n in (EPOCHS_RANDOM, EPOCHS_GROUPED))
+    long, short = (read_recipe(recipe).model_copy(update={"epochs": epochs}) for epochs in EPOCHS[recipe])
     if "random" in parts:
         column = "split_random_75_25"
         random = read_manifest(data, images=images, split_column=column, group_column="none")
@@ -61,6 +61,9 @@ def add_options(parser: argparse.ArgumentParser, *, required: bool) -> None:
     )
     parser.add_argument("--work", type=Path, default=Path("runs/elpv"), help="where the runs are kept")
     parser.add_argument(
+        "--recipe", choices=EPOCHS, default=RECIPE, help="each recipe's runs need a --work of their own"
+    )
+    parser.add_argument(
         "--part", choices=PARTS, action="append", help="these runs alone; may be given again (default: all)"
     )
 
@@ -71,7 +74,7 @@ def main() -> None:
     )
     add_options(parser, required=True)
     options = parser.parse_args()
-    for name, run, _ in planned(options.data, options.images, options.part or PARTS):
+    for name, run, _ in planned(options.data, options.images, options.part or PARTS, recipe=options.recipe):
         finished = ensure(run, options.work / name)
         print(name, finished.result.model_dump_json() if finished.result else "", flush=True)
 

@@ -24,21 +24,21 @@ from vision.inspection.policy import Costs
 SCORES = "out-of-fold.csv"
 
 
-def figures(data: Path, images: Path, work: Path, parts: Sequence[str]) -> list[Figure]:
+def figures(data: Path, images: Path, work: Path, parts: Sequence[str], *, recipe: str) -> list[Figure]:
     """Train what is not trained yet and judge it, part by part."""
     made = {"random": random_split, "folds": out_of_fold, "split": unseen_modules}
-    return [figure for part in parts for figure in made[part](data, images, work)]
+    return [figure for part in parts for figure in made[part](data, images, work, recipe)]
 
 
-def random_split(data: Path, images: Path, work: Path) -> list[Figure]:
+def random_split(data: Path, images: Path, work: Path, recipe: str) -> list[Figure]:
     """Accuracy on the random split, over seeds; the spread is a t interval of their mean."""
     accuracies, areas = [], []
-    for name, run, items in planned(data, images, ["random"]):
+    for name, run, items in planned(data, images, ["random"], recipe=recipe):
         ensure(run, work / name)
         probability, bad = judged(work / name, items), truth(items, GOOD)
         accuracies.append(float(((probability > 0.5) == bad).mean()))
         areas.append(float(roc_auc_score(bad, probability)))
-    note = "published CNN 0.8842, standard error of 656 pictures 0.0125; warm start"
+    note = f"published CNN 0.8842, standard error of 656 pictures 0.0125; warm start, recipe {recipe}"
     return [
         over_seeds("elpv_random_accuracy", accuracies, "accuracy", target=">= 0.884", note=note),
         over_seeds("elpv_random_auroc", areas, "AUROC", note="the same runs"),
@@ -57,11 +57,11 @@ def over_seeds(
     )
 
 
-def out_of_fold(data: Path, images: Path, work: Path) -> list[Figure]:
+def out_of_fold(data: Path, images: Path, work: Path, recipe: str) -> list[Figure]:
     """AUROC of all cells, each judged by the run that has not seen its fold; the scores are kept for `certificates.py --scores`."""
     everything: list[Item] = []
     probabilities: list[Probabilities] = []
-    for name, run, items in planned(data, images, ["folds"]):
+    for name, run, items in planned(data, images, ["folds"], recipe=recipe):
         ensure(run, work / name)
         everything += items
         probabilities.append(judged(work / name, items))
@@ -78,7 +78,7 @@ def out_of_fold(data: Path, images: Path, work: Path) -> list[Figure]:
             runs=len(FOLDS),
             spread=spread,
             note=f"8 grouped folds pooled, interval over groups; fold by fold {each}; frozen backbone with logistic regression "
-            "0.831, measured the same way; warm start",
+            f"0.831, measured the same way; warm start, recipe {recipe}",
         )
     ]
 
@@ -99,14 +99,14 @@ def write_scores(path: Path, items: Sequence[Item], pooled: Probabilities) -> No
             rows.writerow([float(one), int(bad), item.group])
 
 
-def unseen_modules(data: Path, images: Path, work: Path) -> list[Figure]:
+def unseen_modules(data: Path, images: Path, work: Path, recipe: str) -> list[Figure]:
     """The grouped test split: ours, the plain loop's, and the review load at a certified escape rate."""
-    ((name, run, items),) = planned(data, images, ["split"])
+    ((name, run, items),) = planned(data, images, ["split"], recipe=recipe)
     folder = work / name
     ensure(run, folder)
     probability, bad = judged(folder, items), truth(items, GOOD)
     value, spread = auroc_with_interval(items, GOOD, probability)
-    note = "test split of unseen modules, warm start"
+    note = f"test split of unseen modules, warm start, recipe {recipe}"
     accuracy = round(float(((probability > 0.5) == bad).mean()), 4)
     calibration = read_manifest(data, images=images).split("val")
     return [

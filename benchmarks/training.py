@@ -39,7 +39,9 @@ def main() -> None:
     if given.data is not None:
         if given.images is None:
             raise SettingsError("--images: expected the folder of the pictures beside --data, found none")
-        figures += solar_cells.figures(given.data, given.images, given.work, given.part or PARTS)
+        figures += solar_cells.figures(
+            given.data, given.images, given.work, given.part or PARTS, recipe=given.recipe
+        )
     emit(figures)
 
 

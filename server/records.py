@@ -10,6 +10,7 @@ import random
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -24,6 +25,8 @@ from vision.errors import InputError, NotFoundError, StorageError
 from vision.inspection.policy import Decision
 
 _DEGRADED_FOR_S: Final = 60.0
+_KEEP_WITHIN_S: Final = 1.0
+_PUTTING: Final = 8  # pictures on their way to the store at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,7 @@ class Records:
     Args:
         audit_share: share of accepted parts that are drawn for people to check, 0..1.
         draw: uniform in 0..1; not to be foreseen by whoever sends parts.
+        keep_within_s: how long keeping may hold an answer back.
     """
 
     def __init__(
@@ -59,9 +63,13 @@ class Records:
         keep_images: KeepImages,
         audit_share: float,
         draw: Callable[[], float] | None = None,
+        keep_within_s: float = _KEEP_WITHIN_S,
     ) -> None:
         self._writer, self._results, self._blobs, self._metrics = writer, results, blobs, metrics
         self._keep_images, self._audit_share = keep_images, audit_share
+        self._keep_within_s = keep_within_s
+        # of their own: a store that hangs would take the loop's threads, by which callers are known, with it
+        self._putting = ThreadPoolExecutor(_PUTTING, thread_name_prefix="pictures")
         self._draw = draw or random.SystemRandom().random
         self._answering: dict[tuple[str, str, str], tuple[str, asyncio.Future[bytes | None]]] = {}
         self._failed_at = float("-inf")
@@ -126,7 +134,9 @@ class Records:
         part: str,
         answer: bytes,
     ) -> bytes:
-        """Keep a result and, where it was so chosen, its picture; a failure is counted, not raised.
+        """Keep a result and, where it was so chosen, its picture; a failure is counted, not raised, and so is taking too long.
+
+        A store that hangs must not hold answers back from a line's gate: what is not kept in time may still be later.
 
         Returns:
             The answer that holds: this one, or the one to the same question that another server has kept in the meantime.
@@ -134,13 +144,14 @@ class Records:
         Raises:
             InputError: in the meantime the id was used for another payload there.
         """
-        digest = await self._put(image) if keeping.image else None
         try:
-            written = await self._writer.add(
-                _row(keeping, question, outcome, part=part, answer=answer, image_sha256=digest)
-            )
+            async with asyncio.timeout(self._keep_within_s):
+                digest = await self._put(image) if keeping.image else None
+                written = await self._writer.add(
+                    _row(keeping, question, outcome, part=part, answer=answer, image_sha256=digest)
+                )
             whole = digest is not None or not keeping.image
-        except StorageError:
+        except (StorageError, TimeoutError):
             written, whole = True, False
         if not whole:
             self._failed_at = time.monotonic()
@@ -154,7 +165,7 @@ class Records:
     async def _put(self, image: bytes) -> str | None:
         """Keep a picture; its result is kept also where that fails."""
         try:
-            return await asyncio.to_thread(self._blobs.put, image)
+            return await asyncio.get_running_loop().run_in_executor(self._putting, self._blobs.put, image)
         except (StorageError, NotFoundError):  # not found: the store itself is gone
             return None
 

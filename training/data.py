@@ -66,6 +66,11 @@ def fingerprint(digest: str) -> int:
     return int(digest[:16], 16)
 
 
+def group_fingerprints(items: Iterable[Item]) -> set[int]:
+    """Fingerprints of the names of the items' groups."""
+    return {fingerprint(hashlib.sha256(name.encode()).hexdigest()) for name in {item.group for item in items}}
+
+
 def cached(
     items: Sequence[Item],
     spec: PreprocessSpec,

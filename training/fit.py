@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 from lightning_fabric.strategies.ddp import DDPStrategy
 from rich.progress import Progress, TaskID
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -35,7 +35,7 @@ from training.probe import solve_head
 from training.recipe import Recipe
 from training.run import Result, Run
 from vision.commands.output import bar
-from vision.files import append_line, atomic_path
+from vision.files import append_line, atomic_path, write_bytes
 from vision.machine import this_machine
 
 CHECKPOINT_EVERY_S: Final = 120.0
@@ -293,6 +293,8 @@ class Fitting:
     def end_epoch(self, progress_bar: Progress) -> None:
         started = time.monotonic()
         auroc, loss = self.evaluate(progress_bar)
+        if self.fabric.world_size > 1:  # what ends the run must be the same number everywhere
+            auroc, loss = self.fabric.broadcast((auroc, loss))
         counters = self.counters
         counters.epoch, counters.batch = counters.epoch + 1, 0
         counters.epochs_since_best += 1
@@ -324,8 +326,7 @@ class Fitting:
     def save_best(self) -> None:
         if self.fabric.is_global_zero:
             state = {name: value.contiguous().cpu() for name, value in self.ema.module.state_dict().items()}
-            with atomic_path(self.out / _BEST) as unfinished:
-                save_file(state, unfinished)
+            write_bytes(self.out / _BEST, save(state))
 
     def checkpoint(self) -> None:
         """Write all that is needed to go on; whole or not at all."""
@@ -336,8 +337,8 @@ class Fitting:
                 "optimizer": self.optimizer.state_dict(),
                 "counters": {name: getattr(self.counters, name) for name in _Counters.__slots__},
             }
-            with atomic_path(self.out / _CHECKPOINT) as unfinished:
-                torch.save(state, unfinished)
+            with atomic_path(self.out / _CHECKPOINT) as unfinished, unfinished.open("wb") as file:
+                torch.save(state, file)  # by path it would hide a full disk in a RuntimeError
         self.saved_at = time.monotonic()
 
     def restore(self) -> None:
@@ -385,8 +386,7 @@ def restore_prior(best: Path, model: Path, labels: npt.NDArray[np.int64]) -> Non
     state = load_file(best)
     shares = np.bincount(labels) / len(labels)
     state["head.bias"] = state["head.bias"] + torch.from_numpy(np.log(shares * len(shares))).float()
-    with atomic_path(model) as unfinished:
-        save_file(state, unfinished)
+    write_bytes(model, save(state))
 
 
 def parameter_groups(network: Network, recipe: Recipe) -> list[dict[str, Any]]:

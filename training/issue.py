@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from training.certify import Calibration, Certification, certify, fit_temperature
-from training.data import file_digest, fingerprint
+from training.data import file_digest, fingerprint, group_fingerprints
 from training.manifest import Item, check_labels
 from training.score import Scored, score
 from vision.bundle import REFERENCE, Bundle, rewrite
 from vision.errors import BundleError, ManifestError
+from vision.golden import check_golden
 from vision.inspection.certificate import Certificate
 from vision.inspection.drift import drift_reference
 from vision.inspection.novelty import reference
@@ -41,12 +42,18 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issued:
-    """The bundle as written, what came of each file, and how often these calibration data were opened for it."""
+    """The bundle as written, and what came of each file.
+
+    Attributes:
+        openings: how often these calibration data were opened for this model.
+        shared_groups: how many calibration groups have the name of a group that the model learned from.
+    """
 
     bundle: Bundle
     certifications: Mapping[str, Certification]
     certificates: Mapping[str, Certificate]
     openings: int
+    shared_groups: int
 
 
 def issue(
@@ -60,16 +67,16 @@ def issue(
 
     Raises:
         ManifestError: a label is unknown to the bundle, or a picture was used in training.
-        BundleError: the bundle changed since it was opened, or lacks what certifying takes.
+        BundleError: the bundle changed since it was opened, lacks what certifying takes, or answers differently on this machine.
         StorageError: the disk refused; the bundle is as it was.
     """
     spec = inspection_spec(bundle)
     opened = _open(bundle, items, spec.good)
     decisions, certifications = {}, {}
     for file in bundle.manifest.models:
-        scored = score(
-            Session(bundle.read(file), name=file).run, items, bundle.manifest.preprocess, advance=advance
-        )
+        session = Session(bundle.read(file), name=file)
+        check_golden(bundle, file, session)  # what is certified here must be what runs at the line
+        scored = score(session.run, items, bundle.manifest.preprocess, advance=advance)
         good = bundle.manifest.labels.index(spec.good)
         certification, decision = _certify_file(opened, file, scored, spec.files[file], terms, good)
         certifications[file] = certification
@@ -88,6 +95,7 @@ def issue(
         certifications=certifications,
         certificates={file: one.certificate for file, one in decisions.items() if one.certificate},
         openings=sum(one.data_digest == opened.digest for one in calibrations),
+        shared_groups=len(group_fingerprints(items) & set(opened.arrays["seen_groups"].tolist())),
     )
 
 
@@ -118,7 +126,7 @@ def _open(bundle: Bundle, items: Sequence[Item], good: str) -> _Opened:
 def _reference_arrays(bundle: Bundle) -> dict[str, npt.NDArray[Any]]:
     """What the export left for this."""
     each = ("tune_logits", "tune_distances")
-    wanted = {"seen", "embeddings", "tune_classes"} | {
+    wanted = {"seen", "seen_groups", "embeddings", "tune_classes"} | {
         f"{one}_{file}" for one in each for file in bundle.manifest.models
     }
     arrays = bundle.arrays(REFERENCE)

@@ -78,16 +78,23 @@ def _features_of(backbone: str) -> tuple[nn.Module, int]:
         raise SettingsError(
             f"backbone: expected a torchvision classification model, found '{backbone}'"
         ) from error
-    heads = [module for module in model.modules() if isinstance(module, nn.Linear)]
     if hasattr(model, "features"):
-        return model.features, heads[0].in_features
+        return model.features, _channels(model.features)
     if not hasattr(model, "layer4"):
         raise SettingsError(f"backbone: expected a convolutional network, found '{backbone}'")
     kept = {name: module for name, module in model.named_children() if name not in {"avgpool", "fc"}}
     named = nn.Sequential()
     for name in _pooled_before_relu(list(kept)):
         named.add_module(name, kept[name])
-    return named, heads[-1].in_features
+    return named, _channels(named)
+
+
+@torch.no_grad()
+def _channels(features: nn.Module) -> int:
+    """How many channels come out; a head's width says it only where pooling leaves one number a channel (not in VGG)."""
+    found: Tensor = features.eval()(torch.zeros(1, 3, 64, 64))
+    features.train()
+    return found.shape[1]
 
 
 def _pooled_before_relu(names: list[str]) -> list[str]:

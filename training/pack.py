@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from training.certify import fit_temperature
-from training.data import classes_of, file_digest, fingerprint
+from training.data import classes_of, file_digest, fingerprint, group_fingerprints
 from training.evaluate import evaluate, judged
 from training.manifest import Item
 from training.run import Run
@@ -69,6 +69,7 @@ def pack(
     reference_arrays: dict[str, Any] = {
         "embeddings": known.embeddings.astype(np.float16),
         "seen": np.array(_seen(train) + _seen(run.role("tune")), np.uint64),
+        "seen_groups": np.array(sorted(group_fingerprints([*train, *run.role("tune")])), np.uint64),
         "tune_classes": scored[FLOAT32].classes(run.labels),
     }
     near, decisions = reference(reference_arrays["embeddings"]), {}

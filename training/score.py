@@ -81,13 +81,13 @@ def score(
     )
 
 
-def torch_scorer(network: Network) -> Scorer:
-    """A network as a scorer, in float32."""
-    network.eval()
+def torch_scorer(network: Network, *, device: str = "cpu") -> Scorer:
+    """A network as a scorer, in float32; it is moved to `device`."""
+    network.eval().to(device)
 
     @torch.inference_mode()
     def run(images_nhwc: Pixels) -> Outputs:
-        outputs = network(torch.from_numpy(images_nhwc))
-        return {name: value.numpy() for name, value in outputs._asdict().items()}
+        outputs = network(torch.from_numpy(images_nhwc).to(device))
+        return {name: value.cpu().numpy() for name, value in outputs._asdict().items()}
 
     return run

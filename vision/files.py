@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -130,17 +131,40 @@ def write_bytes(path: Path, data: bytes, *, sync: bool = True) -> None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line to a log, made with its folder where it is not there yet.
+    """Append one line to a log, made with its folder where it is not there yet; a torn last line stays a line of its own.
 
     Raises:
         StorageError: the disk refused.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        with path.open("ab+") as file:
+            if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
+                file.write(b"\n")
+            file.write(f"{line}\n".encode())
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold `path`, a lock file that is made where it is missing and stays, against other processes until the block ends.
+
+    Raises:
+        StorageError: another process holds it, or the disk refused.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StorageError(f"{path.parent}: another process is at work here") from error
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: Path, value: Any) -> None:

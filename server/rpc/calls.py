@@ -3,6 +3,7 @@
 One interceptor around every handler of ours. Health and reflection pass: they say nothing about anybody.
 """
 
+import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -160,7 +161,7 @@ class Calls(grpc.aio.ServerInterceptor):
                 metadata = _metadata(context)
                 with self._counted(method, metadata):
                     await self._begin(method, metadata, context)
-                    request = _parsed(parse, raw) if isinstance(raw, bytes) else _each_parsed(parse, raw)
+                    request = _parsed(parse, raw) if isinstance(raw, bytes) else self._paced(parse, raw)
                     if isinstance(request, Message):
                         rules.check(request)
                         await self._note(method, request)
@@ -170,6 +171,18 @@ class Calls(grpc.aio.ServerInterceptor):
                 await _refuse(context, error)
 
         return stream
+
+    async def _paced(self, parse: _Parse, raws: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+        """A stream's messages, each as one call of the caller's rate; who sends faster is read more slowly.
+
+        The first was taken from the rate when the call began.
+        """
+        principal, begun = current_call().principal, False
+        async for raw in raws:
+            while begun and (wait := self._wait_s(principal)) > 0:
+                await asyncio.sleep(wait)
+            begun = True
+            yield _parsed(parse, raw)
 
     async def _begin(self, method: str, metadata: _Metadata, context: Context) -> None:
         """Set the call up, or refuse it.
@@ -236,11 +249,6 @@ def _parsed(parse: _Parse, raw: bytes) -> Message:
         raise InputError(
             f"request: expected a message, found {len(raw)} bytes that are none: {error}"
         ) from error
-
-
-async def _each_parsed(parse: _Parse, raws: AsyncIterator[bytes]) -> AsyncIterator[Message]:
-    async for raw in raws:
-        yield _parsed(parse, raw)
 
 
 def log_fault(error: Exception) -> None:

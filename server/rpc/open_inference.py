@@ -6,7 +6,7 @@ prepared here. It gives the graph's `logits`, `embedding` and `cam`, and beside 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -102,13 +102,11 @@ class OpenInferenceRpc(open_inference_pb2_grpc.GRPCInferenceServiceServicer):
         unknown = [name for name in asked if name not in _OUTPUTS]
         if unknown:
             raise _wrong("outputs", f"expected names among {', '.join(_OUTPUTS)}, found '{unknown[0]}'")
-        pictures = _pictures(request, model)
         lane, deadline = _lane(request), current_call().deadline
-        judged = await asyncio.gather(
-            *(
-                self._inspecting.judge(model, Order(image=picture, deadline=deadline, lane=lane))
-                for picture in pictures
-            )
+        pictures = await asyncio.to_thread(_pictures, request, model)  # megabytes, perhaps number by number
+        judged = await _all(
+            self._inspecting.judge(model, Order(image=picture, deadline=deadline, lane=lane))
+            for picture in pictures
         )
         response = wire.ModelInferResponse(model_name=model.name, model_version=model.version, id=request.id)
         for name in asked:
@@ -120,6 +118,16 @@ class OpenInferenceRpc(open_inference_pb2_grpc.GRPCInferenceServiceServicer):
         if version not in {"", model.version}:
             raise NotFoundError(f"model '{name}': expected version {model.version}, found '{version}'")
         return model
+
+
+async def _all(judging: Iterable[Coroutine[Any, Any, Judged]]) -> list[Judged]:
+    """What comes of all; where one fails, the others are cancelled and its error is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in judging]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from errors
+    return [task.result() for task in tasks]
 
 
 def _wrong(field: str, description: str) -> FieldsError:

@@ -215,6 +215,20 @@ def test_who_asks_more_often_than_the_rate_allows_is_told_when_to_come_again(
     assert call(channel, calm).result_id, "each token has calls of its own"
 
 
+def test_a_stream_is_read_no_faster_than_the_rate_allows(server: Server, channel: grpc.Channel) -> None:
+    known = shown(token(server.folder, "streamer", Role.INSPECT))
+    requests = (
+        inspection_pb2.InspectRequest(image=GOOD, request_id=f"streamed {number}") for number in range(44)
+    )
+
+    answers = inspection_of(channel).InspectStream(requests, metadata=known, timeout=8)
+
+    assert {next(answers).HasField("response") for _ in range(40)} == {True}
+    with pytest.raises(grpc.RpcError) as ended:
+        next(answers)
+    assert ended.value.code() == Code.DEADLINE_EXCEEDED
+
+
 def test_no_token_is_ever_logged(server: Server, channel: grpc.Channel) -> None:
     known = token(server.folder, "quiet", Role.INSPECT)
     call(channel, shown(known))

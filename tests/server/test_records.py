@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
@@ -54,10 +55,11 @@ class Rig:
         audit_share: float = 0.0,
         draw: Callable[[], float] | None = None,
         blobs: Blobs | None = None,
+        keep_within_s: float = 60.0,
     ) -> Records:
         return Records(
             self.writer, Results(self.database), blobs or self.blobs, self.metrics,
-            keep_images=keep_images, audit_share=audit_share, draw=draw,
+            keep_images=keep_images, audit_share=audit_share, draw=draw, keep_within_s=keep_within_s,
         )  # fmt: skip
 
     async def answer(self) -> bytes:
@@ -427,6 +429,33 @@ async def test_a_result_is_kept_also_where_the_store_itself_is_gone(rig: Rig, mo
 
     assert [row.image_sha256 for row in rig.rows()] == [None]
     assert rig.unkept() == 1
+
+
+class Stuck(Files):
+    """A store that answers nobody until it is told to."""
+
+    def __init__(self) -> None:
+        self.may_answer = threading.Event()
+
+    @override
+    def write(self, path: str, data: bytes) -> None:
+        self.may_answer.wait(60)
+
+
+async def test_a_store_that_hangs_holds_no_answer_back(rig: Rig, model: Loaded) -> None:
+    store = Stuck()  # type: ignore[abstract]  # it is only written to
+    records, judged = (
+        rig.records(keep_images="all", blobs=Blobs(store, "s3://stuck"), keep_within_s=0.05),
+        await judge(model),
+    )
+
+    async with asyncio.timeout(30):
+        given = [await kept(records, judged, replace(QUESTION, request_id=f"part-{n}")) for n in range(3)]
+
+    store.may_answer.set()
+    assert given == [b"the answer"] * 3
+    assert records.degraded
+    assert rig.unkept() == 3
 
 
 async def test_nothing_is_degraded_while_all_is_kept(rig: Rig, model: Loaded) -> None:

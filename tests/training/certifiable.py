@@ -1,7 +1,7 @@
 """The small bundle of `tests.bundles` with what `loupe certify` takes, and parts to certify it on."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from tests.bundles import (
     prepared_batch,
     spotted,
 )
-from training.data import file_digest
+from training.data import file_digest, group_fingerprints
 from training.manifest import Item
 from vision.bundle import REFERENCE, Bundle, pack_arrays
 from vision.image import encode_png
@@ -34,20 +34,28 @@ def certifiable_bundle(
     path: Path,
     *,
     seen: Iterable[Path] = (),
+    groups: Iterable[str] = (),
     int8: bool = False,
     key: Ed25519PrivateKey | None = None,
     without: str | None = None,
+    contents: Mapping[str, bytes] | None = None,
 ) -> Bundle:
     """An exported bundle: no certificate yet.
 
     Args:
         seen: the pictures it was trained on.
+        groups: the names of their groups.
         without: an array of the reference to leave out.
+        contents: files to put in the place of those made here.
     """
     arrays = reference_arrays((FLOAT32, INT8) if int8 else (FLOAT32,))
     arrays["seen"] = np.array([int(file_digest(picture)[:16], 16) for picture in seen], np.uint64)
+    learned = [Item(path=path, label="good", split="train", group=name, columns={}) for name in groups]
+    arrays["seen_groups"] = np.array(sorted(group_fingerprints(learned)), np.uint64)
     kept = {name: array for name, array in arrays.items() if name != without}
-    return make_bundle(path, certified=False, int8=int8, key=key, contents={REFERENCE: pack_arrays(kept)})
+    return make_bundle(
+        path, certified=False, int8=int8, key=key, contents={REFERENCE: pack_arrays(kept), **(contents or {})}
+    )
 
 
 def reference_arrays(names: Sequence[str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from tests.training.runs import LABELS, SIDE, finished_run, plates
+from training.data import group_fingerprints
 from training.export import PARITY_TOLERANCE, Exported, compare, export, load_network
 from training.manifest import Item
 from training.pack import FLOAT32, GOLDEN_PICTURES, INT8, pack
@@ -91,6 +92,9 @@ def test_an_exported_bundle_judges_and_accepts_nothing_before_it_is_certified(
 def test_the_reference_knows_every_picture_of_the_run(exported: Exported, run: Run) -> None:
     arrays = exported.bundle.arrays(REFERENCE)
     assert len(arrays["seen"]) == len(set(arrays["seen"].tolist())) == 60
+    assert arrays["seen_groups"].tolist() == sorted(
+        group_fingerprints([*run.role("train"), *run.role("tune")])
+    )
     assert arrays["embeddings"].shape == (40, 512)
     assert arrays["tune_classes"].tolist() == [LABELS.index(item.label) for item in run.role("tune")]
     for file in (FLOAT32, INT8):

@@ -14,11 +14,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.pictures import small_disk
 from training.fit import fit, learning_rate_factor, restore_prior
 from training.manifest import Item
 from training.model import build
 from training.recipe import Recipe, Stage
 from training.run import Picture, Run, read_run
+from vision.errors import StorageError
 from vision.preprocess import PreprocessSpec
 
 pytestmark = pytest.mark.torch
@@ -129,6 +131,15 @@ def test_the_first_interrupt_leaves_a_checkpoint_to_go_on_from(tmp_path: Path) -
     assert child.wait(timeout=120) == 130
     assert (out / "checkpoint.pt").exists()
     assert read_run(out).result is None
+
+
+def test_a_full_disk_is_said_to_be_one(tmp_path: Path) -> None:
+    run = planned(tmp_path)
+    with (
+        small_disk(tmp_path / "small", kibibytes=2048) as out,
+        pytest.raises(StorageError, match="No space left"),
+    ):
+        fit(run, out)
 
 
 def test_two_processes_train_together(tmp_path: Path) -> None:

@@ -104,6 +104,13 @@ def test_another_convolutional_backbone_is_another_name() -> None:
     assert outputs.cam.shape == (1, 2, 2, 2)
 
 
+@torch.inference_mode()
+def test_a_head_that_is_wider_than_its_features_is_no_hindrance() -> None:
+    outputs = build("vgg11", 2, "none").eval()(pictures(1))
+
+    assert (outputs.logits.shape, outputs.embedding.shape) == ((1, 2), (1, 512))
+
+
 def test_mean_and_scale_are_not_kept_with_the_weights(state: State) -> None:
     assert {"mean", "scale"}.isdisjoint(state)
 

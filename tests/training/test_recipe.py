@@ -26,7 +26,7 @@ def written(folder: Path, text: str) -> str:
 
 
 def test_there_are_recipes() -> None:
-    assert {"resnet18", "resnet50"} <= set(NAMES)
+    assert {"resnet18", "resnet50", "resnet50-fine"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.pictures import small_disk
 from vision.errors import StorageError
-from vision.files import atomic_folder, atomic_path, write_bytes, write_json
+from vision.files import append_line, atomic_folder, atomic_path, held, write_bytes, write_json
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -41,6 +41,35 @@ def lose(path: Path) -> None:
     """A file that its own writer throws away."""
     with atomic_path(path) as unfinished:
         unfinished.unlink()
+
+
+# --- a log
+
+
+def test_a_line_after_a_torn_one_is_a_line_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "logs" / "metrics.jsonl"
+    append_line(path, "one")
+    with path.open("a") as file:
+        file.write("tor")
+    append_line(path, "two")
+
+    assert path.read_text() == "one\ntor\ntwo\n"
+
+
+# --- a hold
+
+
+def test_who_holds_a_folder_holds_it_alone(tmp_path: Path) -> None:
+    refused = pytest.raises(StorageError, match="another process is at work here")
+    with held(tmp_path / ".lock"), refused, held(tmp_path / ".lock"):
+        pass
+    with held(tmp_path / ".lock"):
+        pass
+
+
+def test_a_lock_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot be written"), held(tmp_path / "gone" / ".lock"):
+        pass
 
 
 # --- a file

@@ -76,6 +76,11 @@ def certify(
             f"these calibration data were opened {issued.openings} times for this model; "
             "a certificate chosen after looking is worth less than it says"
         )
+    if issued.shared_groups:
+        output.warn(
+            f"{issued.shared_groups} calibration groups have the name of a group that the model learned from; if they are the same "
+            "(another split column?), the certificate is worth nothing"
+        )
     if signed:
         output.warn("the bundle changed, so its signature is gone; sign it again")
     files = {file: _facts(one, issued, file) for file, one in issued.certifications.items()}

@@ -61,7 +61,7 @@ def _counts(found: Audit) -> Table:
 def _findings(found: Audit) -> Table:
     table = Table("what", "message", title="Findings, the worst first", title_justify="left")
     paths = [path for finding in found.findings for path in finding.paths]
-    folder = os.path.commonpath([str(Path(path).parent) for path in paths]) + "/" if paths else ""
+    folder = os.path.commonpath([Path(path).parent.absolute() for path in paths]) + "/" if paths else ""
     for finding in found.findings[:_SHOWN]:
         message = finding.message.replace(folder, "") if folder != "/" else finding.message
         table.add_row(Text(finding.kind, _STYLE[finding.severity]), Text(message))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 from rich.markup import escape
 from rich.table import Table
@@ -114,7 +115,8 @@ def judge_run(
     """What a run's network says of items; no thresholds, temperature 1."""
     run = read_run(folder)
     check_labels(items, run.labels)
-    scored = score(torch_scorer(load_network(folder)), items, run.recipe.preprocess, advance=advance)
+    scorer = torch_scorer(load_network(folder), device="cuda" if torch.cuda.is_available() else "cpu")
+    scored = score(scorer, items, run.recipe.preprocess, advance=advance)
     return judged(scored, run.labels, run.good)
 
 
@@ -161,8 +163,17 @@ def record_opening(log: Path, model: str, split: str) -> int:
     """
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     append_line(log, jsonlib.dumps({"model": model, "split": split, "at": now}))
-    opened = [jsonlib.loads(line) for line in log.read_text().splitlines()]
-    return sum((one["model"], one["split"]) == (model, split) for one in opened)
+    opened = map(_opening, log.read_text(errors="replace").splitlines())
+    return sum(one == (model, split) for one in opened)
+
+
+def _opening(line: str) -> tuple[str, str] | None:
+    """Which model and split a line of the log names; nothing where a power cut tore it."""
+    try:
+        one = jsonlib.loads(line)
+        return one["model"], one["split"]
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def table(evaluation: Evaluation) -> Table:

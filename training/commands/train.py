@@ -22,6 +22,7 @@ from training.recipe import Recipe, read_recipe
 from training.run import Run, plan_run, read_run
 from vision.commands.output import JsonFlag, Output
 from vision.errors import LoupeError, ManifestError, SettingsError, StorageError
+from vision.files import held
 
 
 def train(
@@ -31,7 +32,7 @@ def train(
     task: Annotated[str, typer.Option(help="What to learn: inspection.")] = "inspection",
     good: Good = None,
     recipe: Annotated[
-        str, typer.Option(help="A built-in recipe (resnet50, resnet18) or a .toml file.")
+        str, typer.Option(help="A built-in recipe (resnet50, resnet50-fine, resnet18) or a .toml file.")
     ] = "resnet50",
     weights: Annotated[
         str,
@@ -72,7 +73,8 @@ def train(
     )  # what does not fit is said before a folder is made
     begin(run, out)
     try:
-        finished = fit(run, out, devices=devices)
+        with held(out / ".lock"):
+            finished = fit(run, out, devices=devices)
     except KeyboardInterrupt:
         raise LoupeError(f"{out}: interrupted; the same command goes on from the last checkpoint") from None
     result = finished.result.model_dump() if finished.result else {}

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.bundles import FLOAT32, INT8
 from tests.training.certifiable import certifiable_bundle, parts, write_csv
 from tests.training.commands.command_line import Loupe
-from vision.bundle import open_bundle
+from training.manifest import read_manifest
+from vision.bundle import GOLDEN, open_bundle, pack_arrays
 from vision.inspection.spec import inspection_spec
 
 
@@ -96,6 +97,27 @@ def test_groups_bind_unless_parts_are_assumed_independent(loupe: Loupe, bundle: 
         "parts exchangeable",
     ]
     assert [one.json["certified"] for one in (bound, free)] == [False, True]
+
+
+def test_groups_with_the_names_of_learned_ones_are_warned_of(
+    loupe: Loupe, tmp_path: Path, tied: Path
+) -> None:
+    names = {item.group for item in read_manifest(tied).items}
+    bundle = certifiable_bundle(tmp_path / "bundle", groups=[*sorted(names)[:3], "elsewhere"]).path
+    assert "3 calibration groups have the name of a group that the model learned from" in loupe(
+        "certify", bundle, "--data", tied
+    ).err.replace("\n", " ")
+
+
+def test_a_model_that_answers_differently_here_is_not_certified(
+    loupe: Loupe, tmp_path: Path, manifest: Path
+) -> None:
+    arrays = dict(certifiable_bundle(tmp_path / "here").arrays(GOLDEN))
+    arrays[f"logits_{FLOAT32}"] = arrays[f"logits_{FLOAT32}"] + 1
+    elsewhere = certifiable_bundle(tmp_path / "elsewhere", contents={GOLDEN: pack_arrays(arrays)})
+    ended = loupe("certify", elsewhere.path, "--data", manifest, "--json")
+    assert (ended.code, ended.json["error"]["type"]) == (2, "BundleError")
+    assert "golden" in ended.err
 
 
 def test_data_opened_twice_are_warned_of(loupe: Loupe, bundle: Path, manifest: Path) -> None:

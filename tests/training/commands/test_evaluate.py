@@ -178,6 +178,17 @@ def test_opening_a_split_again_is_warned_of(evaluate: Evaluate) -> None:
 
 
 @pytest.mark.torch
+def test_a_torn_line_in_the_log_of_openings_is_passed_over(evaluate: Evaluate, run: Path) -> None:
+    evaluate()
+    with (run / "openings.jsonl").open("a") as log:
+        log.write('{"model": "run", "spl')
+    again = evaluate()
+    assert again.code == 0
+    assert "warning: the test split was opened before for this model" in again.err
+    assert len((run / "openings.jsonl").read_text().splitlines()) == 3
+
+
+@pytest.mark.torch
 def test_an_attempt_that_showed_nothing_is_no_opening(evaluate: Evaluate, run: Path) -> None:
     assert evaluate("--slice-by", "kamera").code == 2
     assert evaluate("--where", "label=none").code == 2

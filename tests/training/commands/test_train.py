@@ -10,7 +10,8 @@ from tests.training.certifiable import write_csv
 from tests.training.commands.command_line import Ended, Loupe
 from tests.training.runs import plates
 from training.manifest import Item
-from training.run import read_run
+from training.run import Run, read_run
+from vision.files import held
 
 Train = Callable[..., Ended]
 
@@ -94,15 +95,14 @@ def test_another_run_s_folder_is_refused(train: Train, finished: Path, tmp_path:
     refused(train(), "SettingsError", "expected a new folder or the same run, found another run's settings")
 
 
-def test_a_finished_run_is_not_trained_again(train: Train, items: list[Item], tmp_path: Path) -> None:
+def asked_for(items: list[Item], folder: Path) -> Run:
+    """The run that `train` asks for."""
     from training.commands.train import plan
     from training.manifest import read_manifest
     from training.recipe import read_recipe
-    from training.run import Result
 
-    manifest = read_manifest(write_csv(tmp_path / "manifest.csv", items))
-    run = plan(
-        manifest,
+    return plan(
+        read_manifest(write_csv(folder / "manifest.csv", items)),
         read_recipe("resnet50"),
         good=None,
         weights="none",
@@ -110,6 +110,20 @@ def test_a_finished_run_is_not_trained_again(train: Train, items: list[Item], tm
         seed=0,
         split_column="split",
     )
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(train: Train, items: list[Item], tmp_path: Path) -> None:
+    asked_for(items, tmp_path).write(tmp_path / "run")
+    with held(tmp_path / "run" / ".lock"):
+        ended = train()
+    assert (ended.code, ended.json["error"]["type"]) == (1, "StorageError")
+    assert "run: another process is at work here" in ended.err
+
+
+def test_a_finished_run_is_not_trained_again(train: Train, items: list[Item], tmp_path: Path) -> None:
+    from training.run import Result
+
+    run = asked_for(items, tmp_path)
     result = Result(step=1, steps=1, tune_auroc=1, tune_loss=0, seconds=1, images_per_s=1, stopped="complete")
     run.model_copy(update={"result": result}).write(tmp_path / "run")
     refused(train(), "SettingsError", "this run is finished; export it, or give another folder")
@@ -120,7 +134,7 @@ def test_an_unknown_recipe_is_refused(train: Train, tmp_path: Path, recipe: str)
     refused(
         train("--recipe", recipe),
         "SettingsError",
-        f"--recipe: expected one of resnet18, resnet50 or a .toml file, found '{recipe}'",
+        f"--recipe: expected one of resnet18, resnet50, resnet50-fine or a .toml file, found '{recipe}'",
     )
     assert not (tmp_path / "run").exists()
 
