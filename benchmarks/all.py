@@ -65,7 +65,7 @@ def main() -> None:
 def long_ones(given: argparse.Namespace) -> dict[str, list[str]]:
     """The long benchmarks by the heading of their table; those whose pictures are not given are left out."""
     work = ROOT / given.work
-    scripts = {"training": ["training"]}
+    scripts = {"training": ["training"], "serving": ["serving"]}
     if given.data:
         kept_at = work / "elpv"
         pictures = ["training", "--data", given.data, "--images", given.images]

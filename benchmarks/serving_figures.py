@@ -48,7 +48,7 @@ def throughput(setup: Setup, server: Server) -> tuple[list[Figure], Capacity]:
     rates_note = (
         f"{median(load.answered_per_s for load in loads):.1f} over {median(rate.images_per_s for rate in rates):.1f} "
         f"pictures a second; ceiling: one process, {best.way} (sessions side by side x threads x batch), decode pool; {CLIENTS} clients, "
-        f"the same picture each time; {loads[-1].note()}; {setup.note()}"
+        f"one picture, each time another file; {loads[-1].note()}; {setup.note()}"
     )
     per_cpu = [
         rate.cpu_s_per_image * load.answered_per_s * setup.seconds / load.watched_cpu_s
