@@ -5,6 +5,7 @@ leaves what was served before. It knows nothing of requests or the wire.
 """
 
 import asyncio
+import re
 import statistics
 import time
 from collections.abc import Callable
@@ -122,7 +123,9 @@ class Models:
         return next(iter(self._served.values()))
 
     async def load_all(self) -> None:
-        """Load everything in the folder, in the order of names; what fails is in `failures`, the rest is served.
+        """Load everything in the folder; what fails is in `failures`, the rest is served.
+
+        Of several bundles of one model the last is served, with numbers in their order: `cells-1.10` comes after `cells-1.9`.
 
         Raises:
             InputError: there is no such folder.
@@ -130,7 +133,7 @@ class Models:
         if not self.folder.is_dir():
             raise InputError(f"--models {self.folder}: expected a folder of bundles, found none")
         found = (p for p in self.folder.iterdir() if p.suffix == SUFFIX or (p / "manifest.json").is_file())
-        for path in sorted(found):
+        for path in sorted(found, key=_in_order):
             with suppress(LoupeError):  # kept in `failures`
                 await self._load(path)
 
@@ -185,6 +188,11 @@ class Models:
 def name_of(bundle: Path) -> str:
     """How a bundle is called in its folder, whatever its manifest calls the model; versions hold dots."""
     return bundle.name.removesuffix(SUFFIX)
+
+
+def _in_order(bundle: Path) -> list[str | int]:
+    """Text and numbers in turn, as the names of versions are ordered."""
+    return [int(one) if one.isdecimal() else one for one in re.split(r"([0-9]+)", name_of(bundle))]
 
 
 async def _retire(*models: Loaded) -> None:

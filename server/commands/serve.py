@@ -1,6 +1,7 @@
 """`loupe serve`: judge parts for others, over gRPC."""
 
 import asyncio
+import resource
 import sys
 from pathlib import Path
 from typing import Annotated, Final
@@ -67,4 +68,8 @@ def run(
         )
 
     sys.setswitchinterval(_SWITCH_S)
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (allowed, allowed)
+    )  # shells allow 1,024; each connection takes one
     asyncio.run(serve(effective, read_settings(), ready=announce))

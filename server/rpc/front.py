@@ -88,6 +88,7 @@ def _options(config: Config) -> list[tuple[str, Any]]:
         ("grpc.so_reuseport", 0),  # a second server on the same port is an error, not a lottery
         ("grpc.keepalive_time_ms", 60_000),  # a client that vanished without a word is noticed
         ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", 1),  # also where it had asked for nothing
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
     ]
 

@@ -62,6 +62,15 @@ async def test_a_folder_of_bundles_and_archives_is_served_under_the_manifests_na
     assert "first" not in empty
 
 
+async def test_of_several_versions_in_the_folder_the_latest_is_served(empty: Models) -> None:
+    for version in ("1.10", "1.9", "1.2"):
+        make_bundle(empty.folder / f"plates-{version}.loupe", name="plates", version=version)
+
+    await empty.load_all()
+
+    assert [model.version for model in empty.served()] == ["1.10"]
+
+
 async def test_a_loaded_model_knows_what_it_is_and_what_it_costs(model: Loaded, bundle: Path) -> None:
     assert (model.name, model.version, model.path.name) == ("plates", "1.0", bundle.name)
     assert len(model.digest) == 64
