@@ -69,7 +69,6 @@ def run(
 
     sys.setswitchinterval(_SWITCH_S)
     _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(
-        resource.RLIMIT_NOFILE, (allowed, allowed)
-    )  # shells allow 1,024; each connection takes one
+    # shells allow 1,024 open files, and each connection takes one
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
     asyncio.run(serve(effective, read_settings(), ready=announce))

@@ -62,9 +62,8 @@ class _Folder:
                 return
         except FileNotFoundError:
             pass
-        write_bytes(
-            target, data, sync=False
-        )  # as the row that names it (decision 10); `get` notices a torn one
+        # no safer than the row that names it (decision 10); `get` notices a torn one
+        write_bytes(target, data, sync=False)
 
     def remove(self, path: str) -> None:
         (self._root / path).unlink()
