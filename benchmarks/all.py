@@ -52,10 +52,8 @@ def main() -> None:
             check=True,
         )
         date = datetime.datetime.now(datetime.UTC).date().isoformat()
-        kept[title] = {
-            "date": date,
-            "command": " ".join([f"python benchmarks/{name}.py", *_named(arguments)]),
-        } | json.loads(done.stdout)
+        command = " ".join([f"python benchmarks/{name}.py", *_named(arguments)])
+        kept[title] = {"date": date, "command": command} | json.loads(done.stdout)
     KEPT.write_text(json.dumps(kept, indent=2) + "\n")
     PICTURE.parent.mkdir(exist_ok=True)
     draw(kept)

@@ -85,7 +85,7 @@ def export(
     tune = run.role("tune")
     say("comparing with torch on real pictures")
     scored = {FLOAT32: score(sessions[FLOAT32].run, tune, spec)}
-    parity = compare(score(torch_scorer(network), tune[:64], spec), scored[FLOAT32])
+    parity = compare(score(torch_scorer(network, device="cpu"), tune[:64], spec), scored[FLOAT32])
     guard, said = None, "not asked for"
     if int8:
         say("quantising to int8")

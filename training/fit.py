@@ -30,12 +30,12 @@ from torch.utils.data import DataLoader
 from typing_extensions import override
 
 from training.data import Draws, PictureCache, balanced_order, batches_of, cached, classes_of, in_batches
-from training.model import Network, build
+from training.model import Network, build, rest_normalisation
 from training.probe import solve_head
 from training.recipe import Recipe
 from training.run import Result, Run
 from vision.commands.output import bar
-from vision.files import append_line, atomic_path, write_bytes
+from vision.files import append_line, atomic_path, held, write_bytes
 from vision.machine import this_machine
 
 CHECKPOINT_EVERY_S: Final = 120.0
@@ -86,11 +86,13 @@ def fit(run: Run, out: Path, *, devices: int = 1) -> Run:
     Raises:
         SettingsError: the weights do not fit the recipe's backbone.
         ImageError: a picture cannot be read.
+        StorageError: the disk refused, or another process trains in `out`.
         KeyboardInterrupt: after a checkpoint was written; the same call goes on from there.
     """
     strategy = DDPStrategy(start_method="spawn") if devices > 1 else "auto"
     fabric = lf.Fabric(accelerator="auto", devices=devices, strategy=strategy, precision=precision_here())
-    finished: Run = fabric.launch(_fit, run, out)  # type: ignore[arg-type]  # it passes further arguments on
+    with held(out / ".lock"):
+        finished: Run = fabric.launch(_fit, run, out)  # type: ignore[arg-type]  # it passes further arguments on
     return finished
 
 
@@ -365,16 +367,6 @@ class Fitting:
             images_per_s=round(counters.images / max(counters.train_s, 1e-9), 2),
             stopped="patience" if self.out_of_patience() else "complete",
         )
-
-
-def rest_normalisation(network: nn.Module) -> None:
-    """Let normalisation use the statistics it came with, as the solved head expects; its scale and shift still learn.
-
-    Statistics of small balanced batches would take over within the first steps and undo the head (decision 7).
-    """
-    for module in network.modules():
-        if isinstance(module, nn.modules.batchnorm._NormBase):
-            module.eval()
 
 
 def restore_prior(best: Path, model: Path, labels: npt.NDArray[np.int64]) -> None:

@@ -70,6 +70,16 @@ class Network(nn.Module):
         return Outputs(self.head(embedding), embedding, cam)
 
 
+def rest_normalisation(network: nn.Module) -> None:
+    """Let normalisation use the statistics it came with, as the solved head expects; its scale and shift still learn.
+
+    Statistics of small balanced batches would take over within the first steps and undo the head (decision 7).
+    """
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._NormBase):
+            module.eval()
+
+
 def _features_of(backbone: str) -> tuple[nn.Module, int]:
     """A torchvision classifier without its pooling and head, and its number of feature channels."""
     try:

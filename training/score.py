@@ -81,8 +81,9 @@ def score(
     )
 
 
-def torch_scorer(network: Network, *, device: str = "cpu") -> Scorer:
-    """A network as a scorer, in float32; it is moved to `device`."""
+def torch_scorer(network: Network, *, device: str | None = None) -> Scorer:
+    """A network as a scorer, in float32; it is moved to `device`, a GPU by default where there is one."""
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     network.eval().to(device)
 
     @torch.inference_mode()

@@ -67,8 +67,12 @@ def run(
             + (f", health and metrics on http://{ready.http}" if ready.http else ""),
         )
 
+    _prepare_process()
+    asyncio.run(serve(effective, read_settings(), ready=announce))
+
+
+def _prepare_process() -> None:
+    """Let the event loop be heard among threads, and every connection have its file: shells allow 1,024."""
     sys.setswitchinterval(_SWITCH_S)
     _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # shells allow 1,024 open files, and each connection takes one
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
-    asyncio.run(serve(effective, read_settings(), ready=announce))

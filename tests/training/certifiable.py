@@ -22,7 +22,7 @@ from tests.bundles import (
     prepared_batch,
     spotted,
 )
-from training.data import file_digest, group_fingerprints
+from training.data import file_digest, fingerprint, group_fingerprints
 from training.manifest import Item
 from vision.bundle import REFERENCE, Bundle, pack_arrays
 from vision.image import encode_png
@@ -49,7 +49,7 @@ def certifiable_bundle(
         contents: files to put in the place of those made here.
     """
     arrays = reference_arrays((FLOAT32, INT8) if int8 else (FLOAT32,))
-    arrays["seen"] = np.array([int(file_digest(picture)[:16], 16) for picture in seen], np.uint64)
+    arrays["seen"] = np.array([fingerprint(file_digest(picture)) for picture in seen], np.uint64)
     learned = [Item(path=path, label="good", split="train", group=name, columns={}) for name in groups]
     arrays["seen_groups"] = np.array(sorted(group_fingerprints(learned)), np.uint64)
     kept = {name: array for name, array in arrays.items() if name != without}

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 from rich.markup import escape
 from rich.table import Table
@@ -115,8 +114,7 @@ def judge_run(
     """What a run's network says of items; no thresholds, temperature 1."""
     run = read_run(folder)
     check_labels(items, run.labels)
-    scorer = torch_scorer(load_network(folder), device="cuda" if torch.cuda.is_available() else "cpu")
-    scored = score(scorer, items, run.recipe.preprocess, advance=advance)
+    scored = score(torch_scorer(load_network(folder)), items, run.recipe.preprocess, advance=advance)
     return judged(scored, run.labels, run.good)
 
 

@@ -22,7 +22,6 @@ from training.recipe import Recipe, read_recipe
 from training.run import Run, plan_run, read_run
 from vision.commands.output import JsonFlag, Output
 from vision.errors import LoupeError, ManifestError, SettingsError, StorageError
-from vision.files import held
 
 
 def train(
@@ -73,8 +72,7 @@ def train(
     )  # what does not fit is said before a folder is made
     begin(run, out)
     try:
-        with held(out / ".lock"):
-            finished = fit(run, out, devices=devices)
+        finished = fit(run, out, devices=devices)
     except KeyboardInterrupt:
         raise LoupeError(f"{out}: interrupted; the same command goes on from the last checkpoint") from None
     result = finished.result.model_dump() if finished.result else {}
