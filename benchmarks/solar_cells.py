@@ -32,17 +32,29 @@ def figures(data: Path, images: Path, work: Path, parts: Sequence[str], *, recip
 
 def random_split(data: Path, images: Path, work: Path, recipe: str) -> list[Figure]:
     """Accuracy on the random split, over seeds; the spread is a t interval of their mean."""
-    accuracies, areas = [], []
+    accuracies, areas, runs = [], [], []
     for name, run, items in planned(data, images, ["random"], recipe=recipe):
-        ensure(run, work / name)
+        runs.append(ensure(run, work / name))
         probability, bad = judged(work / name, items), truth(items, GOOD)
         accuracies.append(float(((probability > 0.5) == bad).mean()))
         areas.append(float(roc_auc_score(bad, probability)))
-    note = f"published CNN 0.8842, standard error of 656 pictures 0.0125; warm start, recipe {recipe}"
+    note = f"published CNN 0.8842, standard error of 656 pictures 0.0125; {how(runs)}"
     return [
         over_seeds("elpv_random_accuracy", accuracies, "accuracy", target=">= 0.884", note=note),
         over_seeds("elpv_random_auroc", areas, "AUROC", note="the same runs"),
     ]
+
+
+def how(runs: Sequence[Run]) -> str:
+    """What the runs have in common, and where they were trained."""
+    places = {run.result.processor for run in runs if run.result and run.result.processor}
+    return ", ".join(
+        [
+            f"{runs[0].weights} weights",
+            f"recipe {runs[0].recipe.name}",
+            *(f"trained on {place}" for place in sorted(places)),
+        ]
+    )
 
 
 def over_seeds(
@@ -61,8 +73,9 @@ def out_of_fold(data: Path, images: Path, work: Path, recipe: str) -> list[Figur
     """AUROC of all cells, each judged by the run that has not seen its fold; the scores are kept for `certificates.py --scores`."""
     everything: list[Item] = []
     probabilities: list[Probabilities] = []
+    runs = []
     for name, run, items in planned(data, images, ["folds"], recipe=recipe):
-        ensure(run, work / name)
+        runs.append(ensure(run, work / name))
         everything += items
         probabilities.append(judged(work / name, items))
     pooled = np.concatenate(probabilities)
@@ -78,7 +91,7 @@ def out_of_fold(data: Path, images: Path, work: Path, recipe: str) -> list[Figur
             runs=len(FOLDS),
             spread=spread,
             note=f"8 grouped folds pooled, interval over groups; fold by fold {each}; frozen backbone with logistic regression "
-            f"0.831, measured the same way; warm start, recipe {recipe}",
+            f"0.831, measured the same way; {how(runs)}",
         )
     ]
 
@@ -103,10 +116,10 @@ def unseen_modules(data: Path, images: Path, work: Path, recipe: str) -> list[Fi
     """The grouped test split: ours, the plain loop's, and the review load at a certified escape rate."""
     ((name, run, items),) = planned(data, images, ["split"], recipe=recipe)
     folder = work / name
-    ensure(run, folder)
+    finished = ensure(run, folder)
     probability, bad = judged(folder, items), truth(items, GOOD)
     value, spread = auroc_with_interval(items, GOOD, probability)
-    note = f"test split of unseen modules, warm start, recipe {recipe}"
+    note = f"test split of unseen modules, {how([finished])}"
     accuracy = round(float(((probability > 0.5) == bad).mean()), 4)
     calibration = read_manifest(data, images=images).split("val")
     return [

@@ -22,7 +22,8 @@ from benchmarks import plain, solar_cells
 from benchmarks.common import Figure, emit, parser
 from benchmarks.elpv_runs import PARTS, add_options
 from benchmarks.untrained import untrained_run
-from training.fit import Fitting, precision_here
+from training.fit import Fitting
+from training.processor import precision_here
 from training.recipe import Stage
 from training.run import Run
 from vision.commands.output import bar

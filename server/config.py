@@ -21,12 +21,12 @@ from pydantic import (
 )
 
 from server.masking import mask_url
-from server.toml_file import read_model
 from vision import signing
 from vision.address import Address
 from vision.errors import SettingsError
 from vision.inspection.inspect import OnDrift
 from vision.settings import Settings
+from vision.toml_file import read_model
 
 KeepImages = Literal["none", "review", "all"]
 WithoutModel = Literal["review", "reject"]

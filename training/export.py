@@ -15,7 +15,14 @@ import torch
 
 from training.model import Network, build
 from training.pack import FLOAT32, INT8, pack
-from training.quantise import calibration_pictures, guard_figures, quantise, refusal, temporary_folder
+from training.quantise import (
+    Allowance,
+    calibration_pictures,
+    guard_figures,
+    quantise,
+    refusal,
+    temporary_folder,
+)
 from training.run import read_run
 from training.score import Scored, score, torch_scorer
 from vision.bundle import Bundle, Guard, refuse_other_folder
@@ -25,6 +32,7 @@ from vision.session import INPUT, Session
 OPSET: Final = 20
 # |Δlogit|; float32 sums in another order differ by about 1e-5 of the features' size
 PARITY_TOLERANCE: Final = 1e-2
+_DEFAULTS: Final = Allowance()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +70,7 @@ def export(
     out: Path,
     *,
     int8: bool = False,
+    allowed: Allowance = _DEFAULTS,
     name: str = "inspection",
     version: str = "1.0",
     say: Callable[[str], None] = lambda _: None,
@@ -69,6 +78,7 @@ def export(
     """Export, check and pack a finished run.
 
     Args:
+        allowed: what the int8 file may change; one that changes more is left out.
         say: told what is being done, for a person who waits.
 
     Raises:
@@ -93,7 +103,7 @@ def export(
         session = Session(candidate, name=INT8)
         candidate_scored = score(session.run, tune, spec)
         guard = guard_figures(run, scored[FLOAT32], candidate_scored)
-        refused = refusal(guard)
+        refused = refusal(guard, allowed)
         said = refused or "packed"
         if refused is None:
             files[INT8], sessions[INT8], scored[INT8] = candidate, session, candidate_scored

@@ -25,6 +25,7 @@ from rich.progress import Progress, TaskID
 from safetensors.torch import load_file, save
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import ProcessRaisedException
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from typing_extensions import override
@@ -32,11 +33,12 @@ from typing_extensions import override
 from training.data import Draws, PictureCache, balanced_order, batches_of, cached, classes_of, in_batches
 from training.model import Network, build, rest_normalisation
 from training.probe import solve_head
+from training.processor import name_of, precision_here
 from training.recipe import Recipe
 from training.run import Result, Run
 from vision.commands.output import bar
-from vision.files import append_line, atomic_path, held, write_bytes
-from vision.machine import this_machine
+from vision.errors import LoupeError
+from vision.files import append_line, atomic_path, held, remove_unfinished, write_bytes
 
 CHECKPOINT_EVERY_S: Final = 120.0
 _REPORT_EVERY: Final = 10  # steps
@@ -74,12 +76,6 @@ class Trainee(nn.Module):
         return self.network.logits(image)
 
 
-def precision_here() -> Any:
-    """bf16 where the processor or GPU computes in it, float32 elsewhere."""
-    fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else this_machine().has_bf16
-    return "bf16-mixed" if fast else "32-true"
-
-
 def fit(run: Run, out: Path, *, devices: int = 1) -> Run:
     """Train, or go on training, in `out`; returns the run with its result, as `run.json` then holds it.
 
@@ -87,12 +83,18 @@ def fit(run: Run, out: Path, *, devices: int = 1) -> Run:
         SettingsError: the weights do not fit the recipe's backbone.
         ImageError: a picture cannot be read.
         StorageError: the disk refused, or another process trains in `out`.
+        LoupeError: with several `devices`, any of these in one of their processes.
         KeyboardInterrupt: after a checkpoint was written; the same call goes on from there.
     """
     strategy = DDPStrategy(start_method="spawn") if devices > 1 else "auto"
     fabric = lf.Fabric(accelerator="auto", devices=devices, strategy=strategy, precision=precision_here())
     with held(out / ".lock"):
-        finished: Run = fabric.launch(_fit, run, out)  # type: ignore[arg-type]  # it passes further arguments on
+        for name in (_CHECKPOINT, _BEST, _MODEL):
+            remove_unfinished(out / name)
+        try:
+            finished: Run = fabric.launch(_fit, run, out)  # type: ignore[arg-type]  # it passes further arguments on
+        except ProcessRaisedException as error:  # its text is the other process's traceback
+            raise LoupeError(f"a training process ended: {str(error).rstrip().splitlines()[-1]}") from error
     return finished
 
 
@@ -365,6 +367,7 @@ class Fitting:
             tune_loss=counters.best_loss,
             seconds=round(counters.elapsed_s, 1),
             images_per_s=round(counters.images / max(counters.train_s, 1e-9), 2),
+            processor=name_of(self.fabric.device),
             stopped="patience" if self.out_of_patience() else "complete",
         )
 

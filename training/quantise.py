@@ -8,6 +8,7 @@ import contextlib
 import io
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,8 +42,19 @@ _WAYS: Final[tuple[tuple[CalibrationMethod, dict[str, Any]], ...]] = (
     (CalibrationMethod.Percentile, {"CalibPercentile": 99.999}),
     (CalibrationMethod.Percentile, {"CalibPercentile": 99.99}),
 )
-MAX_ACCURACY_DROP: Final = 0.5  # points of balanced accuracy
-MAX_VERDICT_CHANGES: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What quantising may change on the tune part.
+
+    Attributes:
+        accuracy_drop: points of balanced accuracy.
+        verdict_changes: share of pictures that get another class.
+    """
+
+    accuracy_drop: float = 0.5
+    verdict_changes: float = 0.01
 
 
 def calibration_pictures(run: Run) -> list[Pixels]:
@@ -130,15 +142,15 @@ def guard_figures(run: Run, reference_scored: Scored, candidate: Scored) -> Guar
     )
 
 
-def refusal(guard: Guard) -> str | None:
+def refusal(guard: Guard, allowed: Allowance) -> str | None:
     """Why a quantised file is not packed; nothing if it may be."""
-    if guard.balanced_accuracy_drop > MAX_ACCURACY_DROP:
+    if guard.balanced_accuracy_drop > allowed.accuracy_drop:
         return (
             f"refused: balanced accuracy drops by {guard.balanced_accuracy_drop:.2f} points, "
-            f"at most {MAX_ACCURACY_DROP} allowed"
+            f"at most {allowed.accuracy_drop:g} allowed"
         )
-    if guard.verdict_changes > MAX_VERDICT_CHANGES:
-        return f"refused: {guard.verdict_changes:.2%} of verdicts change, at most {MAX_VERDICT_CHANGES:.0%} allowed"
+    if guard.verdict_changes > allowed.verdict_changes:
+        return f"refused: {guard.verdict_changes:.2%} of verdicts change, at most {allowed.verdict_changes:.2%} allowed"
     return None
 
 

@@ -47,6 +47,7 @@ class Result(BaseModel):
     tune_loss: float
     seconds: float
     images_per_s: float
+    processor: str = ""  # the GPU or processor that it ended on; "" in runs older than the field
     stopped: Literal["complete", "patience"]
 
 

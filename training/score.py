@@ -14,6 +14,7 @@ import torch
 from training.data import classes_of, digest_and_prepare
 from training.manifest import Item
 from training.model import Network
+from training.processor import kind_here
 from vision.image import Pixels
 from vision.inspection.prediction import Prediction, split_batch
 from vision.inspection.quality import Quality, measure
@@ -83,7 +84,7 @@ def score(
 
 def torch_scorer(network: Network, *, device: str | None = None) -> Scorer:
     """A network as a scorer, in float32; it is moved to `device`, a GPU by default where there is one."""
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = device or kind_here()
     network.eval().to(device)
 
     @torch.inference_mode()

@@ -10,6 +10,7 @@
     │   └── NotFoundError       what was named is not kept here
     ├── GuardError              a model was refused: parity or accuracy was not kept
     ├── StorageError            the disk did not take what had to be written
+    ├── DeviceError             a camera, trigger or output cannot be reached, or does not do what it was asked for
     ├── AuthenticationError     who asks is not known: no token, or one that is not in force
     ├── PermissionDeniedError   who asks is known and may not
     ├── OverloadedError         no time or no room for one more request; says when to come again
@@ -71,6 +72,10 @@ class GuardError(LoupeError):
 
 class StorageError(LoupeError):
     """Writing failed (disk full, no permission); nothing half-written is left behind."""
+
+
+class DeviceError(LoupeError):
+    """A camera, trigger or output cannot be reached or fails; the message names the device and its address."""
 
 
 class AuthenticationError(LoupeError):

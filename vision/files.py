@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import fcntl
+import glob
 import json
 import os
 import shutil
@@ -54,6 +55,12 @@ def atomic_path(path: Path, *, sync: bool = True) -> Iterator[Path]:
     finally:
         if unfinished is not None:
             unfinished.unlink(missing_ok=True)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what writers of `path` that were killed left beside it; nobody may be writing it meanwhile."""
+    for unfinished in path.parent.glob(f".{glob.escape(path.name)}-????????"):
+        unfinished.unlink(missing_ok=True)
 
 
 @contextmanager

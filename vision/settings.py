@@ -2,7 +2,7 @@
 
     LOUPE_CACHE_DIR           where qualifications are remembered      (default: the user's cache folder)
     LOUPE_TRUSTED_KEYS        JSON list of public key files            (default: none)
-    LOUPE_REQUIRE_SIGNATURE   refuse unsigned bundles                  (default: false)
+    LOUPE_REQUIRE_SIGNATURE   refuse unsigned bundles, but in training (default: false)
     LOUPE_TOKEN               shown to servers by `--server`           (default: none)
 
 Nothing is read at import; a program builds `Settings` once, when it starts.

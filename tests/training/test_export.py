@@ -16,7 +16,7 @@ from training.data import group_fingerprints
 from training.export import PARITY_TOLERANCE, Exported, compare, export, load_network
 from training.manifest import Item
 from training.pack import FLOAT32, GOLDEN_PICTURES, INT8, pack
-from training.quantise import calibration_pictures, guard_figures, quantise, refusal
+from training.quantise import Allowance, calibration_pictures, guard_figures, quantise, refusal
 from training.run import Run, read_run
 from training.score import Scored, score
 from vision.bundle import GOLDEN, MANIFEST, REFERENCE, Guard, open_bundle
@@ -247,11 +247,11 @@ def test_the_guard_counts_what_quantising_changed(run: Run) -> None:
         (0.5, 0.01, None),  # just within both
         (-3.0, 0.01, None),  # better than before
         (0.51, 0.0, "refused: balanced accuracy drops by 0.51 points, at most 0.5 allowed"),
-        (0.0, 0.0125, "refused: 1.25% of verdicts change, at most 1% allowed"),
+        (0.0, 0.0125, "refused: 1.25% of verdicts change, at most 1.00% allowed"),
         (
             -3.0,
             0.05,
-            "refused: 5.00% of verdicts change, at most 1% allowed",
+            "refused: 5.00% of verdicts change, at most 1.00% allowed",
         ),  # other verdicts, if better ones
     ],
 )
@@ -259,7 +259,7 @@ def test_a_file_that_changes_too_much_is_refused_with_the_reason(
     drop: float, changes: float, why: str | None
 ) -> None:
     figures = Guard(pictures=80, balanced_accuracy_drop=drop, verdict_changes=changes, max_logit_difference=1)
-    assert refusal(figures) == why
+    assert refusal(figures, Allowance()) == why
 
 
 def test_an_int8_file_within_its_guard_is_packed_with_the_figures(exported: Exported) -> None:
@@ -277,10 +277,15 @@ def test_an_int8_file_that_fails_its_guard_is_left_out(tmp_path: Path) -> None:
     found = export(tmp_path / "run", tmp_path / "bundle", int8=True)
     assert found.int8.startswith("refused: ")
     assert found.guard is not None
-    assert found.int8 == refusal(found.guard)
+    assert found.int8 == refusal(found.guard, Allowance())
     assert set(found.bundle.manifest.models) == {FLOAT32}
     assert set(open_bundle(tmp_path / "bundle").manifest.files) == {FLOAT32, GOLDEN, REFERENCE}
     assert not any(INT8 in name for name in found.bundle.arrays(REFERENCE))
+
+    anything = Allowance(accuracy_drop=100, verdict_changes=1)
+    taken = export(tmp_path / "run", tmp_path / "taken", int8=True, allowed=anything)
+    assert taken.int8 == "packed"
+    assert taken.guard == found.guard, "the figures stay in the manifest"
 
 
 def test_calibration_pictures_are_training_pictures_of_all_labels(run: Run) -> None:

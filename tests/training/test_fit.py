@@ -18,6 +18,7 @@ from tests.pictures import small_disk
 from training.fit import fit, learning_rate_factor, restore_prior
 from training.manifest import Item
 from training.model import build
+from training.processor import kind_here, name_of
 from training.recipe import Recipe, Stage
 from training.run import Picture, Run, read_run
 from vision.errors import StorageError
@@ -87,6 +88,7 @@ def test_a_spot_is_learned_and_the_run_says_how(tmp_path: Path) -> None:
 
     assert finished.result is not None
     assert finished.result.tune_auroc > 0.9
+    assert finished.result.processor == name_of(torch.device(kind_here(), 0))
     assert read_run(tmp_path / "run") == finished
     assert {report["size_px"] for report in reports(tmp_path / "run") if "size_px" in report} == {32, 64}
     assert not list((tmp_path / "run").glob("checkpoint*"))
@@ -142,27 +144,45 @@ def test_a_full_disk_is_said_to_be_one(tmp_path: Path) -> None:
         fit(run, out)
 
 
-def test_two_processes_train_together(tmp_path: Path) -> None:
-    planned(tmp_path, epochs=2)
+def fit_on_two(folder: Path) -> subprocess.CompletedProcess[str]:
+    """The planned run in two processes, started by a third."""
     script = (
         "import sys\nfrom pathlib import Path\nfrom training.fit import fit\nfrom training.run import read_run\n"
         "if __name__ == '__main__':\n    out = Path(sys.argv[1])\n    fit(read_run(out), out, devices=2)\n"
     )
-    launcher = tmp_path / "launch.py"
+    launcher = folder / "launch.py"
     launcher.write_text(script)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd())}
-    done = subprocess.run(
-        [sys.executable, str(launcher), str(tmp_path / "run")],
-        env=environment,
+    return subprocess.run(
+        [sys.executable, str(launcher), str(folder / "run")],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd())},
         capture_output=True,
         text=True,
         timeout=300,
     )
 
+
+def test_two_processes_train_together(tmp_path: Path) -> None:
+    planned(tmp_path, epochs=2)
+
+    done = fit_on_two(tmp_path)
+
     assert done.returncode == 0, done.stderr[-3000:]
     result = read_run(tmp_path / "run").result
     assert result is not None
     assert result.steps == 2 * (36 // 8)
+
+
+def test_what_ends_one_of_two_processes_is_said(tmp_path: Path) -> None:
+    planned(tmp_path, epochs=2)
+    spoilt = tmp_path / "pictures" / "000.png"
+    spoilt.write_bytes(spoilt.read_bytes()[:100])
+
+    done = fit_on_two(tmp_path)
+
+    assert done.returncode == 1
+    last = done.stderr.rstrip().splitlines()[-1]
+    assert last.startswith("vision.errors.LoupeError: a training process ended: vision.errors.ImageError: ")
+    assert str(spoilt) in last
 
 
 def test_early_stopping_ends_a_run_that_no_longer_improves(tmp_path: Path) -> None:

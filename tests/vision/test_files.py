@@ -11,7 +11,15 @@ import pytest
 
 from tests.pictures import small_disk
 from vision.errors import StorageError
-from vision.files import append_line, atomic_folder, atomic_path, held, write_bytes, write_json
+from vision.files import (
+    append_line,
+    atomic_folder,
+    atomic_path,
+    held,
+    remove_unfinished,
+    write_bytes,
+    write_json,
+)
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -100,6 +108,22 @@ def test_a_file_can_be_read_by_others(tmp_path: Path) -> None:
     write_bytes(tmp_path / "report.html", b"")
 
     assert (tmp_path / "report.html").stat().st_mode & 0o777 == 0o644
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from vision.files import atomic_path\n"
+        "with atomic_path(Path(sys.argv[1])):\n    os.kill(os.getpid(), 9)\n"
+    )
+    others = [tmp_path / name for name in (".run.pt", ".run.pt-notes", "run.pt", ".other.pt-abcdefgh")]
+    for other in others:
+        other.touch()
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "run.pt")], cwd=ROOT, check=False)
+    assert len(list(tmp_path.iterdir())) == len(others) + 1
+
+    remove_unfinished(tmp_path / "run.pt")
+
+    assert sorted(tmp_path.iterdir()) == sorted(others)
 
 
 @pytest.mark.parametrize("trouble", [ValueError("wrong"), KeyboardInterrupt(), SystemExit(3)], ids=type)

@@ -1,14 +1,17 @@
 """`loupe export`: a finished run to a bundle."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from training import export as exporting
+from training.quantise import Allowance
 from vision.commands.output import JsonFlag, Output
+
+_DEFAULTS: Final = Allowance()
 
 
 def export(
@@ -19,6 +22,13 @@ def export(
     int8: Annotated[
         bool, typer.Option("--int8", help="Quantise as well; packed only if its accuracy guard passes.")
     ] = False,
+    max_accuracy_drop: Annotated[
+        float,
+        typer.Option(min=0, max=100, help="Points of balanced accuracy on the tune part that int8 may cost."),
+    ] = _DEFAULTS.accuracy_drop,
+    max_verdict_changes: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the tune part that int8 may give another class.")
+    ] = _DEFAULTS.verdict_changes,
     name: Annotated[str, typer.Option(help="The model's name.")] = "inspection",
     version: Annotated[str, typer.Option("--model-version", help="The model's version.")] = "1.0",
     json: JsonFlag = False,
@@ -28,7 +38,10 @@ def export(
     Example: `loupe export run --out cells --int8`
     """
     output = Output(json)
-    exported = exporting.export(run, out, int8=int8, name=name, version=version, say=output.say)
+    allowed = Allowance(accuracy_drop=max_accuracy_drop, verdict_changes=max_verdict_changes)
+    exported = exporting.export(
+        run, out, int8=int8, allowed=allowed, name=name, version=version, say=output.say
+    )
     facts = exported.to_json()
     table = Table(title=escape(str(out)), title_justify="left", show_header=False)
     parity, guard = exported.parity, exported.guard
