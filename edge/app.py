@@ -1,0 +1,254 @@
+"""The composition root: a line's file to running stations, each on an event loop and in threads of its own."""
+
+import asyncio
+import contextlib
+import threading
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import Any, Final
+
+from typing_extensions import override
+
+from edge.actuators.journal import JournalActuator
+from edge.cameras.folder import FolderCamera
+from edge.judging import judge_with
+from edge.ledger import Ledger, Outcome
+from edge.line import CounterTable, JournalTable, Line, StationTable, TimerTable
+from edge.ports import Actuator, Device, Devices, Trigger
+from edge.station import Rules, Station
+from edge.triggers.timer import TimerTrigger
+from edge.writer import LedgerWriter
+from vision.address import Address
+from vision.errors import DeviceError, LoupeError, MissingExtraError
+from vision.inspection.inspect import Inspector, open_inspector
+from vision.settings import Settings
+
+_MIB: Final = 2**20
+_PATIENCE_S: Final = 5.0  # for a device to be reached by `check`
+_GLANCE_S: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """A part of a station, and what kept it from being reached; empty when it was."""
+
+    station: str
+    what: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What a station did: parts by outcome, and why it ended before it was told to; empty when it did not."""
+
+    outcomes: Mapping[Outcome, int]
+    error: str
+
+
+def open_models(line: Line, settings: Settings) -> dict[str, Inspector]:
+    """Each station's model, loaded and warm.
+
+    Raises:
+        BundleError: a bundle cannot be used here.
+    """
+    keys = settings.trusted()
+    required = settings.require_signature or bool(keys)
+    return {
+        one.name: open_inspector(
+            one.bundle,
+            trusted=keys,
+            require_signature=required,
+            drift_alpha=one.drift_alpha,
+            on_drift=one.on_drift,
+        )
+        for one in line.station
+    }
+
+
+def run_line(
+    line: Line,
+    settings: Settings,
+    *,
+    alarm: Callable[[str, str], None],
+    started: Callable[[Sequence[str]], None],
+) -> "Running":
+    """Start every station, each in a thread with an event loop of its own.
+
+    Args:
+        alarm: told a station's name and what a person must look at; called in the station's thread.
+        started: told the names, once all models are warm.
+
+    Raises:
+        BundleError: a bundle cannot be used here.
+        MissingExtraError: a device needs a library that is not installed.
+    """
+    models, boot = open_models(line, settings), uuid.uuid4().hex
+    stations = [
+        _station(line, one, models[one.name], boot=boot, alarm=partial(alarm, one.name))
+        for one in line.station
+    ]
+    started([one.name for one in stations])
+    return Running([_Thread(one) for one in stations])
+
+
+class Running:
+    """Stations at work."""
+
+    def __init__(self, threads: Sequence["_Thread"]) -> None:
+        self._threads = threads
+        for thread in threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Have every station finish the parts on their way and end. May be called from a signal handler."""
+        for thread in self._threads:
+            thread.ask_to_stop()
+
+    def wait(self) -> dict[str, Ran]:
+        """What each station did, once all have ended."""
+        for thread in self._threads:
+            while thread.is_alive():
+                thread.join(_GLANCE_S)  # in steps, so that signals are heard
+        return {thread.station.name: thread.ran() for thread in self._threads}
+
+
+class _Thread(threading.Thread):
+    """One station's event loop."""
+
+    def __init__(self, station: Station) -> None:
+        super().__init__(name=station.name)
+        self.station = station
+        self._error = ""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._asked = False
+
+    @override
+    def run(self) -> None:
+        try:
+            asyncio.run(self._work())
+        except LoupeError as error:
+            self._error = str(error)
+
+    def ask_to_stop(self) -> None:
+        self._asked = True
+        if self._loop is not None and self._stop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended meanwhile
+                self._loop.call_soon_threadsafe(self._stop.set)
+
+    def ran(self) -> Ran:
+        return Ran(outcomes=dict(self.station.counts), error=self._error)
+
+    async def _work(self) -> None:
+        self._stop, self._loop = asyncio.Event(), asyncio.get_running_loop()
+        if self._asked:
+            return
+        await self.station.run(self._stop)
+
+
+def _station(
+    line: Line, table: StationTable, inspector: Inspector, *, boot: str, alarm: Callable[[str], None]
+) -> Station:
+    folder = line.data / table.name
+    writer = LedgerWriter(
+        lambda: Ledger(folder, boot=boot, reserve_bytes=line.reserve_mib * _MIB), alarm=alarm
+    )
+    modulo = 1 << 16 * table.trigger.words if isinstance(table.trigger, CounterTable) else None
+    rules = Rules(
+        due_s=table.due_s, fail_safe=table.fail_safe, max_parts=table.max_parts, counter_modulo=modulo
+    )
+    return Station(
+        table.name, devices_of(table), judge=judge_with(inspector), book=writer, rules=rules, alarm=alarm
+    )
+
+
+async def check(line: Line, settings: Settings) -> list[Reached]:
+    """Open every model and reach every device, once; nothing is moved but outputs to their rest."""
+    found = []
+    for one in line.station:
+        alone = line.model_copy(update={"station": (one,)})
+        found.append(
+            Reached(
+                station=one.name,
+                what="bundle",
+                error=await _said(asyncio.to_thread(open_models, alone, settings)),
+            )
+        )
+        devices = devices_of(one)
+        for what, device in (
+            ("trigger", devices.trigger),
+            ("camera", devices.camera),
+            ("actuator", devices.actuator),
+        ):
+            found.append(Reached(station=one.name, what=what, error=await _said(_reach(device))))
+    return found
+
+
+async def _reach(device: Device) -> None:
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            await device.open()
+    except TimeoutError as error:
+        raise DeviceError(f"not reached within {_PATIENCE_S} s") from error
+    finally:
+        await device.close()
+
+
+async def _said(work: Awaitable[object]) -> str:
+    try:
+        await work
+    except LoupeError as error:
+        return str(error)
+    return ""
+
+
+def devices_of(table: StationTable) -> Devices:
+    """A station's drivers, none opened.
+
+    Raises:
+        MissingExtraError: one needs a library that is not installed.
+    """
+    return Devices(
+        trigger=_trigger(table),
+        camera=FolderCamera(table.camera.folder, again=table.camera.again),
+        actuator=_actuator(table),
+    )
+
+
+def _trigger(table: StationTable) -> Trigger:
+    given = table.trigger
+    if isinstance(given, TimerTable):
+        return TimerTrigger(given.period_s, parts=given.parts)
+    trigger: Trigger = _driver("edge.triggers.modbus").CounterTrigger(
+        _link(given.address, given.unit),
+        given.register_,
+        table=given.table,
+        words=given.words,
+        poll_s=given.poll_s,
+    )
+    return trigger
+
+
+def _actuator(table: StationTable) -> Actuator:
+    given = table.actuator
+    if isinstance(given, JournalTable):
+        return JournalActuator(given.path)
+    actuator: Actuator = _driver("edge.actuators.modbus").CoilActuator(
+        _link(given.address, given.unit), given.coils, pulse_s=given.pulse_s, heartbeat=given.heartbeat
+    )
+    return actuator
+
+
+def _link(address: Address, unit: int) -> Any:
+    return _driver("edge.modbus").ModbusLink(address, unit=unit)
+
+
+def _driver(module: str) -> Any:
+    """A module that needs a device family's library; its name ends in that of the extra."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(module.rpartition(".")[2], error.name or module) from error

@@ -1,0 +1,59 @@
+"""`loupe edge run`: judge the parts of a line."""
+
+import logging
+import signal
+from collections.abc import Sequence
+
+import typer
+
+from edge.app import run_line
+from edge.commands.options import ConfigOption
+from edge.ledger import Outcome
+from edge.line import read_line
+from vision.commands.output import JsonFlag, Output
+from vision.settings import read_settings
+
+
+def run(config: ConfigOption, json: JsonFlag = False) -> None:
+    """Judge every part that the triggers see, drive the gates, and account for each in the station's ledger.
+
+    SIGTERM and Ctrl-C finish the parts on their way, put the outputs to rest, and end with 0. Exit 1 when a station ended by
+    itself, such as on a disk that is full.
+
+    Example: `loupe edge run --config line.toml`
+    """
+    output = Output(json)
+    line = read_line(config)
+    logging.getLogger("pymodbus").setLevel(
+        logging.CRITICAL
+    )  # what it would say, alarms say with the device's name
+
+    def started(names: Sequence[str]) -> None:
+        output.say(f"running {', '.join(names)}; ledgers in {line.data}")
+
+    running = run_line(
+        line, read_settings(), alarm=lambda station, what: output.warn(f"{station}: {what}"), started=started
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: running.stop())
+    ran = running.wait()
+    output.result(
+        {
+            "stations": {
+                name: {
+                    "outcomes": {outcome: one.outcomes.get(outcome, 0) for outcome in Outcome},
+                    "error": one.error,
+                }
+                for name, one in ran.items()
+            }
+        },
+        *[
+            f"{name}: " + ", ".join(f"{one.outcomes.get(outcome, 0)} {outcome}" for outcome in Outcome)
+            for name, one in ran.items()
+        ],
+    )
+    for name, one in ran.items():
+        if one.error:
+            output.warn(f"{name}: {one.error}")
+    if any(one.error for one in ran.values()):
+        raise typer.Exit(1)

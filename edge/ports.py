@@ -1,0 +1,105 @@
+"""What a station needs of the world. Drivers in `cameras/`, `triggers/` and `actuators/` fulfil these; tests bring their own.
+
+Moments are seconds of the event loop's clock, which is monotonic. Every driver is used by one event loop, is opened before it is used, may be
+opened again after it failed, and says what is wrong as a `DeviceError` that names the device.
+"""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Protocol
+
+from vision.image import Frame
+from vision.inspection.policy import Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse:
+    """A part was seen.
+
+    Attributes:
+        at_s: when.
+        counter: how many parts the device had seen with this one; none if it does not count.
+        missed: the device counted it, but nobody saw it in time; it cannot be photographed any more.
+    """
+
+    at_s: float
+    counter: int | None = None
+    missed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """A picture as the camera gave it.
+
+    Attributes:
+        image: an encoded file, or pixels.
+        frame_id: the camera's own count; none if it does not count.
+        device_ns: the camera's own clock at exposure; none if it has none.
+        name: what to call it in messages.
+    """
+
+    image: bytes | Frame
+    frame_id: int | None = None
+    device_ns: int | None = None
+    name: str = "frame"
+
+
+class Device(Protocol):
+    async def open(self) -> None:
+        """Reach the device.
+
+        Raises:
+            DeviceError: it cannot be reached, or is not what was configured.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of it, in its safe state. Never raises."""
+        ...
+
+
+class Trigger(Device, Protocol):
+    def pulses(self) -> AsyncGenerator[Pulse, None]:
+        """Parts as they come; ends where there will be no more.
+
+        Raises:
+            DeviceError: the device is lost.
+        """
+        ...
+
+
+class Camera(Device, Protocol):
+    async def capture(self, pulse: Pulse) -> Shot:
+        """The part's picture.
+
+        Raises:
+            DeviceError: there is none.
+        """
+        ...
+
+
+class Actuator(Device, Protocol):
+    async def drive(self, decision: Decision) -> None:
+        """Move the output for the part that is there now; returns once the device has taken it.
+
+        Raises:
+            DeviceError: it did not take it.
+        """
+        ...
+
+    async def beat(self) -> None:
+        """Show the device that the station is alive.
+
+        Raises:
+            DeviceError: it did not take it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Devices:
+    """What one station drives."""
+
+    trigger: Trigger
+    camera: Camera
+    actuator: Actuator

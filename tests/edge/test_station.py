@@ -1,0 +1,260 @@
+"""The station in simulated time: whatever devices, model and ledger do, each part gets its output in time and one outcome."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.ledger import Outcome
+from edge.ports import Pulse, Shot
+from edge.station import Judged, Step
+from tests.edge.world import RULES, FakeActuator, FakeBook, FakeCamera, World, judged, lost
+from vision.errors import DeviceError, ImageError, StorageError
+from vision.inspection.policy import Decision
+
+
+def every(period_s: float, count: int) -> list[Pulse]:
+    return [Pulse(at_s=number * period_s) for number in range(count)]
+
+
+def by_turn(decisions: Sequence[Decision]) -> "dict[int, Judged]":
+    return {turn: judged(one) for turn, one in enumerate(decisions)}
+
+
+# --- good days
+
+
+def test_each_part_is_judged_and_its_gate_moves_when_it_is_there() -> None:
+    answers = by_turn([Decision.ACCEPT, Decision.REJECT, Decision.REVIEW])
+    world = World(every(0.1, 3), judge=lambda shot: answers[shot.image[0]]).run()  # type: ignore[index]
+
+    assert [outcome for outcome, _ in world.outcomes] == [Outcome.ACCEPT, Outcome.REJECT, Outcome.REVIEW]
+    assert world.actuator.driven == [
+        (0.25, Decision.ACCEPT),
+        (0.35, Decision.REJECT),
+        (0.45, Decision.REVIEW),
+    ]
+    assert world.book.ended[2].frame_id == 2
+    assert world.book.ended[2].timings["driven"] == pytest.approx(250)
+    assert world.alarms == []
+
+
+def test_a_part_goes_through_every_step_in_order() -> None:
+    world = World(every(0.1, 1)).run()
+    assert [step for _, step in world.steps] == list(Step)
+
+
+def test_at_the_end_the_outputs_are_at_rest_and_the_ledger_is_closed() -> None:
+    world = World(every(0.1, 1)).run()
+    assert world.actuator.rested
+    assert world.book.closed
+    assert world.actuator.beats >= 1
+
+
+# --- the camera
+
+
+def test_a_part_without_a_picture_gets_the_fail_safe_output_in_time() -> None:
+    world = World(every(0.1, 3), camera=FakeCamera({1: lost()})).run()
+
+    assert world.outcomes[1] == (Outcome.FAULT, "camera")
+    assert world.actuator.driven[1] == (0.35, Decision.REJECT)
+    assert world.outcomes[2][0] is Outcome.ACCEPT
+    assert world.camera.opened == 2, "it was opened again for the next part"
+    assert world.alarms == ["camera: camera 1: unplugged"]
+
+
+def test_a_picture_that_comes_too_late_is_no_verdict() -> None:
+    world = World(every(1.0, 2), camera=FakeCamera({0: 0.3})).run()
+
+    assert world.outcomes == [(Outcome.TIMEOUT, "begun"), (Outcome.ACCEPT, "confident")]
+    assert world.actuator.driven[0] == (0.25, Decision.REJECT)
+
+
+@pytest.mark.parametrize(
+    ("again", "why"),
+    [
+        (Shot(image=b"", frame_id=1), "expected a frame id above 1, found 1: the same frame again"),
+        (Shot(image=b"", frame_id=0), "expected a frame id above 1, found 0: an older frame"),
+        (Shot(image=b"", device_ns=400), "expected a device time above 500, found 400: an older frame"),
+    ],
+)
+def test_a_frame_that_is_not_the_parts_own_is_a_fault_and_no_verdict(again: Shot, why: str) -> None:
+    first = Shot(image=b"", frame_id=1, device_ns=500)
+    world = World(every(0.1, 2), camera=FakeCamera({0: first, 1: again})).run()
+
+    assert world.outcomes == [(Outcome.ACCEPT, "confident"), (Outcome.FAULT, "camera")]
+    assert why in world.book.ended[2].detail
+
+
+def test_after_a_stale_frame_the_next_good_one_is_judged() -> None:
+    shots: dict[int, Shot | Exception | float] = {
+        0: Shot(image=b"", frame_id=5),
+        1: Shot(image=b"", frame_id=4),
+    }
+    world = World(every(0.1, 3), camera=FakeCamera({**shots, 2: Shot(image=b"", frame_id=6)})).run()
+    assert [outcome for outcome, _ in world.outcomes] == [Outcome.ACCEPT, Outcome.FAULT, Outcome.ACCEPT]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [(ImageError("frame: truncated"), "picture"), (ZeroDivisionError("1/0"), "internal")],
+)
+def test_whatever_the_model_does_the_part_has_an_outcome(trouble: Exception, reason: str) -> None:
+    def fail(_: Shot) -> Judged:
+        raise trouble
+
+    world = World(every(0.1, 1), judge=fail).run()
+
+    assert world.outcomes == [(Outcome.FAULT, reason)]
+    assert world.actuator.driven == [(0.25, Decision.REJECT)]
+
+
+# --- the gate
+
+
+def test_an_output_that_the_plc_refuses_is_a_fault_and_an_alarm() -> None:
+    refusing = FakeActuator({0: DeviceError("PLC: write coil 3: refused")})
+    world = World(every(0.1, 2), actuator=refusing).run()
+
+    assert world.outcomes == [(Outcome.FAULT, "output"), (Outcome.ACCEPT, "confident")]
+    assert world.book.ended[1].detail == "PLC: write coil 3: refused; it was to be accept"
+    assert "output: PLC: write coil 3: refused" in world.alarms
+
+
+def test_an_output_that_is_not_taken_in_time_is_a_fault() -> None:
+    world = World(every(1.0, 1), actuator=FakeActuator({0: 0.5})).run()
+    assert world.outcomes == [(Outcome.FAULT, "output")]
+    assert "not taken within 0.1 s" in world.book.ended[1].detail
+
+
+# --- the ledger
+
+
+def test_no_verdict_moves_a_gate_before_the_row_is_kept() -> None:
+    world = World(every(1.0, 1), book=FakeBook(slow_s=0.3)).run()
+
+    assert world.outcomes == [(Outcome.TIMEOUT, "judged")]
+    assert world.actuator.driven == [(0.25, Decision.REJECT)], "the fail-safe output waits for no disk"
+
+
+@pytest.mark.parametrize("takes", range(4))
+def test_a_ledger_that_refuses_stops_the_station_in_its_safe_state(takes: int) -> None:
+    world = World(every(0.1, 50), book=FakeBook(takes=takes))
+
+    with pytest.raises(
+        StorageError, match="the ledger refused a part; the station stopped in its safe state"
+    ):
+        world.run()
+
+    assert len(world.book.begun) < 50
+    assert world.book.ended.keys() == world.book.begun.keys()
+    assert world.actuator.rested
+    assert [alarm for alarm in world.alarms if "the station stops" in alarm] == [
+        "ledger: the disk is full; the station stops"
+    ]
+    judged_parts = [decision for _, decision in world.actuator.driven if decision is Decision.ACCEPT]
+    assert len(judged_parts) <= takes
+
+
+# --- triggers
+
+
+def test_parts_that_were_counted_and_not_seen_get_rows() -> None:
+    pulses = [Pulse(at_s=0.0, counter=10), Pulse(at_s=0.5, counter=14)]
+    world = World(pulses).run()
+
+    assert list(world.book.begun.values()) == [10, 11, 12, 13, 14]
+    assert [reason for _, reason in world.outcomes] == [
+        "confident",
+        "unseen",
+        "unseen",
+        "unseen",
+        "confident",
+    ]
+    assert len(world.actuator.driven) == 2, "what has passed the gate moves no output"
+    assert world.alarms == ["the counter went from 10 to 14: 3 parts passed unseen"]
+
+
+def test_parts_that_passed_while_nobody_was_there_get_rows() -> None:
+    world = World([Pulse(at_s=0.0, counter=103)], book=FakeBook(last_counter=100)).run()
+    assert list(world.book.begun.values()) == [101, 102, 103]
+
+
+@pytest.mark.parametrize(("last", "now", "unseen"), [(65535, 0, 0), (65534, 1, 2)])
+def test_a_counter_that_begins_anew_counts_on(last: int, now: int, unseen: int) -> None:
+    rules = replace(RULES, counter_modulo=65536)
+    world = World([Pulse(at_s=0.0, counter=now)], book=FakeBook(last_counter=last), rules=rules).run()
+    assert len(world.book.begun) == unseen + 1
+
+
+def test_a_counter_that_was_set_back_is_an_alarm_and_no_gap() -> None:
+    rules = replace(RULES, counter_modulo=65536)
+    world = World([Pulse(at_s=0.0, counter=1)], book=FakeBook(last_counter=5000), rules=rules).run()
+    assert len(world.book.begun) == 1
+    assert world.alarms == ["the counter went from 5000 to 1; it is taken for one that was set anew"]
+
+
+def test_a_part_that_was_seen_too_late_for_a_picture_still_gets_the_fail_safe_output() -> None:
+    pulses = [Pulse(at_s=0.0, counter=1, missed=True), Pulse(at_s=0.0, counter=2)]
+    world = World(pulses).run()
+    assert [reason for _, reason in world.outcomes] == ["missed", "confident"]
+    assert [decision for _, decision in world.actuator.driven] == [Decision.REJECT, Decision.ACCEPT]
+
+
+def test_a_lost_trigger_is_opened_again_and_what_it_counted_meanwhile_has_rows() -> None:
+    pulses: list[Pulse | Exception] = [
+        Pulse(at_s=0.0, counter=1),
+        lost("no answer"),
+        Pulse(at_s=2.0, counter=4),
+    ]
+    world = World(pulses).run()
+    assert list(world.book.begun.values()) == [1, 2, 3, 4]
+    assert world.alarms[0] == "trigger: camera 1: no answer"
+
+
+def test_more_parts_than_there_is_room_for_are_faults_with_an_output_each() -> None:
+    rules = replace(RULES, max_parts=2)
+    world = World(every(0.01, 5), rules=rules).run()
+    assert [reason for _, reason in world.outcomes] == [
+        "confident",
+        "confident",
+        "overrun",
+        "overrun",
+        "overrun",
+    ]
+    assert len(world.actuator.driven) == 5
+
+
+# --- all of it at once
+
+TROUBLE = st.one_of(st.none(), st.just(DeviceError("lost")), st.floats(0.001, 0.6))
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_triggers_are_accounted_for_whatever_happens(data: st.DataObject) -> None:
+    moments = sorted(data.draw(st.lists(st.floats(0, 2), min_size=1, max_size=12)))
+    counters = [*range(1, len(moments) + 1)]
+    steps = data.draw(st.lists(st.integers(0, 3), min_size=len(moments), max_size=len(moments)))
+    seen = [counter + sum(steps[: index + 1]) for index, counter in enumerate(counters)]
+    pulses: list[Pulse | Exception] = [
+        Pulse(at_s=at, counter=counter) for at, counter in zip(moments, seen, strict=True)
+    ]
+    if data.draw(st.booleans()):
+        pulses.insert(data.draw(st.integers(0, len(pulses))), lost())
+    troubles = {turn: data.draw(TROUBLE) for turn in range(len(moments))}
+    world = World(
+        pulses,
+        camera=FakeCamera({turn: one for turn, one in troubles.items() if one is not None}),
+        actuator=FakeActuator({turn: one for turn in range(3) if (one := data.draw(TROUBLE)) is not None}),
+        book=FakeBook(slow_s=data.draw(st.sampled_from([0.0, 0.004, 0.3]))),
+    ).run()
+
+    assert world.book.ended.keys() == world.book.begun.keys()
+    assert sorted(world.book.begun.values()) == list(range(seen[0], seen[-1] + 1))  # type: ignore[type-var]
+    verdicts = {Outcome.ACCEPT, Outcome.REJECT, Outcome.REVIEW}
+    moved = sum(decision is Decision.ACCEPT for _, decision in world.actuator.driven)
+    assert moved == sum(outcome in verdicts for outcome, _ in world.outcomes)
