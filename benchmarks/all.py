@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 KEPT = ROOT / "docs" / "benchmarks.json"
 PICTURE = ROOT / "docs" / "pictures" / "benchmarks.svg"
+_MEASURED = frozenset({"--part", "--recipe", "--only", "--peers", "--rounds", "--seconds"})
 
 
 def main() -> None:
@@ -63,7 +64,12 @@ def main() -> None:
 def long_ones(given: argparse.Namespace) -> dict[str, list[str]]:
     """The long benchmarks by the heading of their table; those whose pictures are not given are left out."""
     work = ROOT / given.work
-    scripts = {"training": ["training"], "serving": ["serving"]}
+    peers = ["--only", "peers", "--peers", "litserve,bentoml,mosec,ray", "--rounds", "3", "--seconds", "6"]
+    scripts = {
+        "training": ["training"],
+        "serving": ["serving"],
+        "serving, beside others": ["serving", *peers],
+    }
     if given.data:
         kept_at = work / "elpv"
         pictures = ["training", "--data", given.data, "--images", given.images]
@@ -87,7 +93,7 @@ def long_ones(given: argparse.Namespace) -> dict[str, list[str]]:
 def _named(arguments: list[str]) -> list[str]:
     """The options that say what was measured, without where things lie here."""
     pairs = zip(arguments[::2], arguments[1::2], strict=True)
-    return [word for pair in pairs if pair[0] in {"--part", "--recipe"} for word in pair]
+    return [word for pair in pairs if pair[0] in _MEASURED for word in pair]
 
 
 def document(kept: dict[str, Any]) -> str:
