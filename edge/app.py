@@ -123,7 +123,7 @@ class _Thread(threading.Thread):
         self.station = station
         self._error = ""
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
+        self._ending: asyncio.Event | None = None
         self._asked = False
 
     @override
@@ -135,18 +135,18 @@ class _Thread(threading.Thread):
 
     def ask_to_stop(self) -> None:
         self._asked = True
-        if self._loop is not None and self._stop is not None:
+        if self._loop is not None and self._ending is not None:
             with contextlib.suppress(RuntimeError):  # it has ended meanwhile
-                self._loop.call_soon_threadsafe(self._stop.set)
+                self._loop.call_soon_threadsafe(self._ending.set)
 
     def ran(self) -> Ran:
         return Ran(outcomes=dict(self.station.counts), error=self._error)
 
     async def _work(self) -> None:
-        self._stop, self._loop = asyncio.Event(), asyncio.get_running_loop()
+        self._ending, self._loop = asyncio.Event(), asyncio.get_running_loop()
         if self._asked:
             return
-        await self.station.run(self._stop)
+        await self.station.run(self._ending)
 
 
 def _station(
@@ -158,7 +158,12 @@ def _station(
     )
     modulo = 1 << 16 * table.trigger.words if isinstance(table.trigger, CounterTable) else None
     rules = Rules(
-        due_s=table.due_s, fail_safe=table.fail_safe, max_parts=table.max_parts, counter_modulo=modulo
+        due_s=table.due_s,
+        lead_s=table.lead_s,
+        late_s=table.late_s,
+        fail_safe=table.fail_safe,
+        max_parts=table.max_parts,
+        counter_modulo=modulo,
     )
     return Station(
         table.name, devices_of(table), judge=judge_with(inspector), book=writer, rules=rules, alarm=alarm

@@ -102,12 +102,16 @@ class StationTable(_Table):
     Attributes:
         name: of its folder below `data`, and of its results.
         due_s: from the trigger to the gate.
+        lead_s: a part that is not decided so long before it is due is a timeout.
+        late_s: an output later than this misses its part: a timeout, too.
         fail_safe: what happens to a part that nobody judged in time.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
     bundle: Path
     due_s: Positive
+    lead_s: Positive = 0.01
+    late_s: Positive = 0.01
     fail_safe: Literal[Decision.REJECT, Decision.REVIEW] = Decision.REJECT
     trigger: TriggerTable
     camera: CameraTable
@@ -115,6 +119,12 @@ class StationTable(_Table):
     max_parts: Annotated[int, Field(ge=1, le=10_000)] = 64
     drift_alpha: Annotated[float, Field(gt=0, lt=1)] | None = None
     on_drift: OnDrift = "review_all"
+
+    @model_validator(mode="after")
+    def _time_to_decide(self) -> Self:
+        if self.lead_s >= self.due_s:
+            raise ValueError(f"lead_s: expected less than due_s, {self.due_s}, found {self.lead_s}")
+        return self
 
     @model_validator(mode="after")
     def _dead_box_is_safe(self) -> Self:

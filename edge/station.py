@@ -57,7 +57,7 @@ class Rules:
     due_s: float
     fail_safe: Decision
     lead_s: float = 0.01
-    late_s: float = 0.005
+    late_s: float = 0.01
     drive_s: float = 0.1
     beat_s: float = 0.5
     max_parts: int = 64

@@ -1,0 +1,120 @@
+"""A PLC beside a conveyor, as pymodbus simulates one: a part counter, a gate on three coils, and a heartbeat register."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pymodbus.constants import ExcCodes
+from pymodbus.server import ModbusTcpServer
+from pymodbus.simulator import DataType, SimData, SimDevice
+
+COUNTER: Final = 0
+HEARTBEAT: Final = 10
+COILS: Final = {"accept": 0, "reject": 1, "review": 2}
+_WRITE_COIL: Final = 5
+_WRITE_REGISTER: Final = 6
+_READ_REGISTERS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A coil was written."""
+
+    at_s: float
+    coil: int
+    on: bool
+
+
+class Plc:
+    """A PLC in a thread of its own, on a free port of the loopback; what it counted outlives `stop`."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.parts: list[float] = []  # when each passed the sensor
+        self.moved: list[Moved] = []
+        self.beats: list[int] = []
+        self.reads = 0
+        self.refuses = False
+        self._loop: asyncio.AbstractEventLoop
+        self._server: ModbusTcpServer
+        self._thread: threading.Thread
+
+    def start(self) -> None:
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
+        self._thread.start()
+        assert ready.wait(10)
+
+    def stop(self) -> None:
+        ending = self._server.shutdown()  # type: ignore[no-untyped-call]
+        asyncio.run_coroutine_threadsafe(ending, self._loop).result(10)
+        self._thread.join(10)
+
+    def part(self) -> None:
+        """One more part passes the sensor."""
+        asyncio.run_coroutine_threadsafe(self._count(), self._loop).result(10)
+
+    def convey(self, parts: int, period_s: float) -> None:
+        """Parts one after the other, on an even grid."""
+        started = time.monotonic()
+        for number in range(parts):
+            time.sleep(max(0.0, started + number * period_s - time.monotonic()))
+            self.part()
+
+    def gate(self) -> list[tuple[float, str]]:
+        """When each pulse began, and for which decision."""
+        names = {coil: name for name, coil in COILS.items()}
+        return [(one.at_s, names[one.coil]) for one in self.moved if one.on]
+
+    def at_rest(self) -> bool:
+        last = {one.coil: one.on for one in self.moved}
+        return not any(last.values())
+
+    async def _count(self) -> None:
+        self.parts.append(time.monotonic())
+        await self._server.async_setValues(1, 16, COUNTER, [len(self.parts) % 65536])
+
+    def _run(self, ready: threading.Event) -> None:
+        with asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            runner.run(self._serve(ready))
+
+    async def _serve(self, ready: threading.Event) -> None:
+        bits = [SimData(0, count=16, values=False, datatype=DataType.BITS)]
+        words = [SimData(0, count=32, values=0, datatype=DataType.REGISTERS)]
+        device = SimDevice(1, simdata=(bits, bits, words, words), action=self._accessed)
+        self._server = ModbusTcpServer(device, address=("127.0.0.1", self.port))
+        await self._server.serve_forever(background=True)
+        self.port = self._server.transport.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+        await self._server.async_setValues(1, 16, COUNTER, [len(self.parts) % 65536])
+        ready.set()
+        await self._server.serving
+
+    async def _accessed(
+        self, code: int, _start: int, address: int, _count: int, _now: Any, new: Any
+    ) -> ExcCodes | None:
+        if code == _READ_REGISTERS and address == COUNTER:
+            self.reads += 1
+        elif new is None:  # a write reads back what it wrote
+            pass
+        elif code == _WRITE_COIL:
+            if self.refuses and new[0]:
+                return ExcCodes.DEVICE_FAILURE
+            self.moved.append(Moved(time.monotonic(), address, bool(new[0])))
+        elif code == _WRITE_REGISTER and address == HEARTBEAT:
+            self.beats.append(new[0])
+        return None
+
+
+@contextmanager
+def plc() -> Iterator[Plc]:
+    one = Plc()
+    one.start()
+    try:
+        yield one
+    finally:
+        one.stop()
