@@ -21,10 +21,10 @@ import numpy as np
 from benchmarks import plain, solar_cells
 from benchmarks.common import Figure, emit, parser
 from benchmarks.elpv_runs import PARTS, add_options
-from benchmarks.untrained import untrained_run
+from benchmarks.untrained import at_one_size, untrained_run
 from training.fit import Fitting
 from training.processor import precision_here
-from training.recipe import Stage
+from training.recipe import read_recipe
 from training.run import Run
 from vision.commands.output import bar
 from vision.errors import SettingsError
@@ -49,7 +49,10 @@ def main() -> None:
 def throughput(rounds: int = 3, steps: int = 4) -> Figure:
     """Our training step over the plain one's, in turns, same pictures, same size."""
     with tempfile.TemporaryDirectory() as folder:
-        run = at_one_size(untrained_run(Path(folder) / "run", pictures=64))
+        recipe = at_one_size(read_recipe("resnet50"), SPEED_PX)
+        run = untrained_run(Path(folder) / "run", pictures=64, recipe=recipe).model_copy(
+            update={"result": None}
+        )
         ratios = []
         for turn in range(rounds):
             ours = our_rate(run, Path(folder) / f"ours-{turn}", steps)
@@ -64,15 +67,6 @@ def throughput(rounds: int = 3, steps: int = 4) -> Figure:
         spread=(round(min(ratios), 3), round(max(ratios), 3)),
         note=f"ResNet-50, batch {run.recipe.batch_size}, {SPEED_PX} px, with augmentation, clipping and averaging on our side",
     )
-
-
-def at_one_size(run: Run) -> Run:
-    """The run with all of it learning at `SPEED_PX` from the first step."""
-    changes = {
-        "stages": (Stage(until=1.0, size_px=SPEED_PX),),
-        "preprocess": run.recipe.preprocess.resized((SPEED_PX, SPEED_PX)),
-    }
-    return run.model_copy(update={"recipe": run.recipe.model_copy(update=changes), "result": None})
 
 
 def our_rate(run: Run, out: Path, steps: int) -> float:

@@ -11,15 +11,17 @@ from training.manifest import Item
 from training.model import build
 from training.pack import FLOAT32, INT8, pack
 from training.quantise import calibration_pictures, guard_figures, quantise
-from training.recipe import read_recipe
+from training.recipe import Recipe, Stage, read_recipe
 from training.run import Picture, Result, Run
 from training.score import score
 from vision.bundle import Bundle
 from vision.session import Session
 
 
-def untrained_run(folder: Path, *, pictures: int = 40) -> Run:
-    """A finished run that learned nothing, with its pictures."""
+def untrained_run(folder: Path, *, pictures: int = 40, recipe: Recipe | None = None) -> Run:
+    """A finished run that learned nothing, with its pictures; a ResNet-50 unless `recipe` says otherwise."""
+    recipe = recipe or read_recipe("resnet50")
+    weights = "warmstart" if recipe.backbone == "resnet50" else "none"
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     found = []
@@ -33,8 +35,8 @@ def untrained_run(folder: Path, *, pictures: int = 40) -> Run:
         item = Item(path=path, label=label, split="train", group=path.name, columns={})
         found.append(Picture.of(item, "tune" if index >= pictures - 8 else "train"))
     run = Run(
-        recipe=read_recipe("resnet50"),
-        weights="warmstart",
+        recipe=recipe,
+        weights=weights,
         seed=0,
         minutes=None,
         labels=("defective", "good"),
@@ -47,15 +49,24 @@ def untrained_run(folder: Path, *, pictures: int = 40) -> Run:
         ),
     )
     run.write(folder)
-    state = build("resnet50", 2, "warmstart").state_dict()
+    state = build(recipe.backbone, 2, weights).state_dict()
     save_file({name: value.contiguous() for name, value in state.items()}, folder / "model.safetensors")
     return run
 
 
-def untrained_bundle(out: Path) -> Bundle:
+def at_one_size(recipe: Recipe, side: int) -> Recipe:
+    """The recipe with all of it learning at one size from the first step."""
+    changes = {
+        "stages": (Stage(until=1.0, size_px=side),),
+        "preprocess": recipe.preprocess.resized((side, side)),
+    }
+    return recipe.model_copy(update=changes)
+
+
+def untrained_bundle(out: Path, recipe: Recipe | None = None) -> Bundle:
     """The run's bundle with both files; the guard's figures are recorded, not enforced: speed is what is measured."""
     folder = out.with_name(out.name + "-run")
-    run = untrained_run(folder)
+    run = untrained_run(folder, recipe=recipe)
     network, spec = load_network(folder), run.recipe.preprocess
     files = {FLOAT32: to_onnx(network, spec.size_wh)}
     files[INT8] = quantise(files[FLOAT32], calibration_pictures(run))

@@ -65,7 +65,7 @@ class Ended:
 
     Attributes:
         reason: one word, such as a verdict's reason or `camera`.
-        timings: milliseconds by stage.
+        timings: milliseconds by stage (prepare, model, decide), and from the trigger until each step was reached.
     """
 
     part: int

@@ -283,27 +283,27 @@ class Station:
             finding = self._fault(part, "overrun", f"{self.rules.max_parts} parts were on their way already")
         else:
             finding = await self._find(part, pulse, kept, latest=due - self.rules.lead_s)
-        decided = loop.time()
-        await asyncio.sleep(due - decided)
+        await asyncio.sleep(due - loop.time())
         finding = await self._drive(finding, due)
-        timings = {"decided": 1e3 * (decided - pulse.at_s), "driven": 1e3 * (loop.time() - pulse.at_s)}
+        driven = {Step.DRIVEN.value: 1e3 * (loop.time() - pulse.at_s)}
         self._on_step(part, Step.DRIVEN)
-        self._end(replace(finding.ended, timings={**finding.ended.timings, **timings}))
+        self._end(replace(finding.ended, timings={**finding.ended.timings, **driven}))
 
     async def _find(self, part: int, pulse: Pulse, kept: asyncio.Future[None], *, latest: float) -> _Finding:
         """A verdict in time, or why there is none."""
-        step = Step.BEGUN
+        loop, step, moments = asyncio.get_running_loop(), Step.BEGUN, dict[str, float]()
 
         def reached(new: Step) -> None:
             nonlocal step
             step = new
+            moments[step.value] = 1e3 * (loop.time() - pulse.at_s)
             self._on_step(part, step)
 
         try:
             async with asyncio.timeout_at(latest):
                 shot = await self._capture(pulse)
                 reached(Step.CAPTURED)
-                judged = await asyncio.get_running_loop().run_in_executor(self._model, self._judge, shot)
+                judged = await loop.run_in_executor(self._model, self._judge, shot)
                 reached(Step.JUDGED)
                 await asyncio.shield(kept)
                 reached(Step.KEPT)
@@ -330,7 +330,7 @@ class Station:
             label=verdict.label,
             bundle=judged.bundle,
             frame_id=shot.frame_id,
-            timings=judged.timings,
+            timings={**judged.timings, **moments},
         )
         return _Finding(decision=verdict.decision, ended=ended)
 

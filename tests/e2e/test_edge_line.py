@@ -14,8 +14,8 @@ from typing import Any, Final
 import pytest
 
 from edge.ledger import Outcome, audit
+from edge.rig.plc import COUNTER, HEARTBEAT, Plc, plc
 from tests.bundles import make_bundle, part, spotted, stranger
-from tests.e2e.plc import COUNTER, HEARTBEAT, Plc, plc
 from tests.e2e.serving import clean_environment, eventually
 from vision.image import encode_png
 

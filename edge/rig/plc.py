@@ -1,6 +1,13 @@
-"""A PLC beside a conveyor, as pymodbus simulates one: a part counter, a gate on three coils, and a heartbeat register."""
+"""A PLC beside a conveyor, simulated: a part counter, a gate on three coils, and a heartbeat register. For trials, tests and benchmarks.
 
+    python -m edge.rig.plc [--port 5020] [--period-s 0.2]
+
+keeps a conveyor moving and says on stdout when parts pass and the gate moves (needs the extra `modbus`).
+"""
+
+import argparse
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +18,8 @@ from typing import Any, Final
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
+
+from vision.errors import DeviceError
 
 COUNTER: Final = 0
 HEARTBEAT: Final = 10
@@ -32,8 +41,8 @@ class Moved:
 class Plc:
     """A PLC in a thread of its own, on a free port of the loopback; what it counted outlives `stop`."""
 
-    def __init__(self) -> None:
-        self.port = 0
+    def __init__(self, port: int = 0) -> None:
+        self.port = port
         self.parts: list[float] = []  # when each passed the sensor
         self.moved: list[Moved] = []
         self.beats: list[int] = []
@@ -47,7 +56,8 @@ class Plc:
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
         self._thread.start()
-        assert ready.wait(10)
+        if not ready.wait(10):
+            raise DeviceError(f"no Modbus server could be opened on port {self.port}")
 
     def stop(self) -> None:
         ending = self._server.shutdown()  # type: ignore[no-untyped-call]
@@ -60,10 +70,7 @@ class Plc:
 
     def convey(self, parts: int, period_s: float) -> None:
         """Parts one after the other, on an even grid."""
-        started = time.monotonic()
-        for number in range(parts):
-            time.sleep(max(0.0, started + number * period_s - time.monotonic()))
-            self.part()
+        asyncio.run_coroutine_threadsafe(self._convey(parts, period_s), self._loop).result()
 
     def gate(self) -> list[tuple[float, str]]:
         """When each pulse began, and for which decision."""
@@ -73,6 +80,12 @@ class Plc:
     def at_rest(self) -> bool:
         last = {one.coil: one.on for one in self.moved}
         return not any(last.values())
+
+    async def _convey(self, parts: int, period_s: float) -> None:
+        started = self._loop.time()
+        for number in range(parts):
+            await asyncio.sleep(started + number * period_s - self._loop.time())
+            await self._count()
 
     async def _count(self) -> None:
         self.parts.append(time.monotonic())
@@ -118,3 +131,34 @@ def plc() -> Iterator[Plc]:
         yield one
     finally:
         one.stop()
+
+
+def main() -> None:
+    """Keep a conveyor moving until interrupted."""
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("--port", type=int, default=5020)
+    options.add_argument("--period-s", type=float, default=0.2, help="between two parts")
+    given = options.parse_args()
+    sys.stdout.write(
+        f"PLC on 127.0.0.1:{given.port}: counter in holding register {COUNTER}, coils {COILS}, heartbeat in register {HEARTBEAT}\n"
+    )
+    one, said = Plc(given.port), 0
+    one.start()
+    try:
+        while True:
+            one.convey(1, given.period_s)
+            time.sleep(given.period_s)
+            for moved in one.moved[said:]:
+                sys.stdout.write(
+                    f"{moved.at_s - one.parts[0]:9.3f} s: coil {moved.coil} {'on' if moved.on else 'off'}\n"
+                )
+            said = len(one.moved)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        one.stop()
+
+
+if __name__ == "__main__":
+    main()
