@@ -8,16 +8,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Final
 
 from typing_extensions import override
 
 from edge.actuators.journal import JournalActuator
 from edge.cameras.folder import FolderCamera
+from edge.cameras.stream import StreamCamera
 from edge.judging import judge_with
 from edge.ledger import Ledger, Outcome
-from edge.line import CounterTable, JournalTable, Line, StationTable, TimerTable
-from edge.ports import Actuator, Device, Devices, Trigger
+from edge.line import CounterTable, FolderTable, JournalTable, Line, StationTable, TimerTable
+from edge.ports import Actuator, Camera, Device, Devices, Trigger
 from edge.station import Rules, Station
 from edge.triggers.timer import TimerTrigger
 from edge.writer import LedgerWriter
@@ -218,7 +220,7 @@ def devices_of(table: StationTable) -> Devices:
     """
     return Devices(
         trigger=_trigger(table),
-        camera=FolderCamera(table.camera.folder, again=table.camera.again),
+        camera=_camera(table),
         actuator=_actuator(table),
     )
 
@@ -235,6 +237,15 @@ def _trigger(table: StationTable) -> Trigger:
         poll_s=given.poll_s,
     )
     return trigger
+
+
+def _camera(table: StationTable) -> Camera:
+    given = table.camera
+    if isinstance(given, FolderTable):
+        return FolderCamera(given.folder, again=given.again)
+    if find_spec("av") is None:  # in the child; here, so that it is said before the line starts
+        raise MissingExtraError("rtsp", "av")
+    return StreamCamera(given.source, latency_s=given.latency_s, stall_s=given.stall_s, again=given.again)
 
 
 def _actuator(table: StationTable) -> Actuator:

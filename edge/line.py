@@ -69,6 +69,22 @@ class FolderTable(_Table):
     again: bool = False
 
 
+class StreamTable(_Table):
+    """A camera that streams: `rtsp://…`, `/dev/videoN`, or a video file shown at its own pace.
+
+    Attributes:
+        latency_s: from exposure to arrival; the first frame that arrives so long after the trigger is the part's.
+        stall_s: without a frame for so long, the stream is opened anew.
+        again: show a file from the beginning when it ends.
+    """
+
+    kind: Literal["stream"]
+    source: Annotated[str, Field(min_length=1, repr=False)]
+    latency_s: Annotated[float, Field(ge=0)] = 0.0
+    stall_s: Positive = 2.0
+    again: bool = False
+
+
 class JournalTable(_Table):
     """Outputs into a file."""
 
@@ -92,7 +108,7 @@ class CoilTable(_Table):
 
 
 TriggerTable = Annotated[TimerTable | CounterTable, Field(discriminator="kind")]
-CameraTable = FolderTable
+CameraTable = Annotated[FolderTable | StreamTable, Field(discriminator="kind")]
 ActuatorTable = Annotated[JournalTable | CoilTable, Field(discriminator="kind")]
 
 
@@ -176,8 +192,11 @@ def read_line(path: Path) -> Line:
 
 def _placed(station: StationTable, folder: Path) -> StationTable:
     """Its paths as seen from anywhere."""
-    camera = station.camera.model_copy(update={"folder": folder / station.camera.folder})
-    actuator = station.actuator
+    camera, actuator = station.camera, station.actuator
+    if isinstance(camera, FolderTable):
+        camera = camera.model_copy(update={"folder": folder / camera.folder})
+    elif "://" not in camera.source:
+        camera = camera.model_copy(update={"source": str(folder / camera.source)})
     if isinstance(actuator, JournalTable):
         actuator = actuator.model_copy(update={"path": folder / actuator.path})
     return station.model_copy(
