@@ -31,10 +31,9 @@ from torch.utils.data import DataLoader
 from typing_extensions import override
 
 from training.data import Draws, PictureCache, balanced_order, batches_of, cached, classes_of, in_batches
-from training.model import Network, build, rest_normalisation
+from training.model import Network, build, parameter_groups, rest_normalisation
 from training.probe import solve_head
 from training.processor import name_of, precision_here
-from training.recipe import Recipe
 from training.run import Result, Run
 from vision.commands.output import bar
 from vision.errors import LoupeError
@@ -151,7 +150,9 @@ class Fitting:
             multi_avg_fn=get_ema_multi_avg_fn(self.recipe.ema_decay),  # type: ignore[no-untyped-call]
             use_buffers=True,
         ).to(fabric.device)
-        optimizer = torch.optim.AdamW(parameter_groups(self.network, self.recipe))
+        optimizer = torch.optim.AdamW(
+            parameter_groups(self.network, frozen=self.recipe.frozen, weight_decay=self.recipe.weight_decay)
+        )
         self.trainee, self.optimizer = fabric.setup(Trainee(self.network), optimizer)
         self.counters = _Counters()
         self.saved_at = time.monotonic()
@@ -166,6 +167,7 @@ class Fitting:
         with bar(counted=False) as progress_bar:
             if self.counters.step == 0 and self.settings.weights != "none":
                 self.solve_head(progress_bar)
+                self.compare(progress_bar)  # the solved head on untouched features is the one to beat
             task = progress_bar.add_task("training", total=1.0, note="")
             started = time.monotonic()
             for size_px, batch, labels in self.draws(progress_bar):
@@ -219,6 +221,7 @@ class Fitting:
                 )
             progress_bar.remove_task(task)
         self.network.head.load_state_dict(self.fabric.broadcast(self.network.head.state_dict()))
+        self.ema.module.load_state_dict(self.network.state_dict())
         self.counters.elapsed_s += self.fabric.broadcast(time.monotonic() - started)
 
     def step(self, batch: Tensor, labels: Tensor) -> float:
@@ -295,13 +298,18 @@ class Fitting:
     # --- tuning data, checkpoints, the end
 
     def end_epoch(self, progress_bar: Progress) -> None:
+        self.counters.epoch, self.counters.batch = self.counters.epoch + 1, 0
+        self.counters.epochs_since_best += 1
+        self.compare(progress_bar)
+        self.checkpoint()
+
+    def compare(self, progress_bar: Progress) -> None:
+        """Judge the network as it is now, and keep it if it is the best so far."""
         started = time.monotonic()
         auroc, loss = self.evaluate(progress_bar)
         if self.fabric.world_size > 1:  # what ends the run must be the same number everywhere
             auroc, loss = self.fabric.broadcast((auroc, loss))
         counters = self.counters
-        counters.epoch, counters.batch = counters.epoch + 1, 0
-        counters.epochs_since_best += 1
         if (auroc, -loss) > (counters.best_auroc, -counters.best_loss):
             counters.best_auroc, counters.best_loss, counters.best_step = auroc, loss, counters.step
             counters.epochs_since_best = 0
@@ -309,7 +317,6 @@ class Fitting:
         seconds = time.monotonic() - started
         counters.elapsed_s += self.fabric.broadcast(seconds) if self.fabric.world_size > 1 else seconds
         self.log(tune_auroc=round(auroc, 4), tune_loss=round(loss, 4))
-        self.checkpoint()
 
     @torch.inference_mode()
     def evaluate(self, progress_bar: Progress) -> tuple[float, float]:
@@ -382,16 +389,3 @@ def restore_prior(best: Path, model: Path, labels: npt.NDArray[np.int64]) -> Non
     shares = np.bincount(labels) / len(labels)
     state["head.bias"] = state["head.bias"] + torch.from_numpy(np.log(shares * len(shares))).float()
     write_bytes(model, save(state))
-
-
-def parameter_groups(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
-    """What learns, in two groups: no decay on biases, normalisation and the head."""
-    for name, parameter in network.backbone.named_parameters():
-        parameter.requires_grad = name.split(".")[0] not in recipe.frozen
-    learning = [parameter for parameter in network.backbone.parameters() if parameter.requires_grad]
-    decayed = [parameter for parameter in learning if parameter.dim() > 1]
-    plain = [parameter for parameter in learning if parameter.dim() <= 1]
-    return [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": [*plain, *network.head.parameters()], "weight_decay": 0.0},
-    ]

@@ -5,8 +5,9 @@ conversion to float, the mean and the scale are part of the network, so that the
 It knows nothing of training or data.
 """
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 import torchvision
@@ -197,3 +198,22 @@ def _dequantised(state: dict[str, Tensor]) -> dict[str, Tensor]:
         for name, value in state.items()
         if not name.endswith(_SCALE)
     }
+
+
+def parameter_groups(
+    network: Network, *, frozen: Collection[str], weight_decay: float
+) -> list[dict[str, Any]]:
+    """What learns, in two groups for an optimizer: no decay on biases, normalisation and the head.
+
+    Args:
+        frozen: children of the backbone whose weights rest.
+    """
+    for name, parameter in network.backbone.named_parameters():
+        parameter.requires_grad = name.split(".")[0] not in frozen
+    learning = [parameter for parameter in network.backbone.parameters() if parameter.requires_grad]
+    decayed = [parameter for parameter in learning if parameter.dim() > 1]
+    plain = [parameter for parameter in learning if parameter.dim() <= 1]
+    return [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": [*plain, *network.head.parameters()], "weight_decay": 0.0},
+    ]

@@ -95,6 +95,23 @@ def test_a_spot_is_learned_and_the_run_says_how(tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "cache").exists()
 
 
+def test_learning_that_makes_it_worse_leaves_the_solved_head(tmp_path: Path) -> None:
+    known = tmp_path / "known.safetensors"
+    save_file(build("resnet18", 2, "none").state_dict(), known)
+    run = planned(tmp_path, epochs=1, learning_rate=0.01).model_copy(update={"weights": str(known)})
+
+    finished = fit(run, tmp_path / "run")
+
+    before, after = [one["tune_auroc"] for one in reports(tmp_path / "run") if "tune_auroc" in one]
+    assert before > 0.9 > after, "a few steps at this rate and its features are worth nothing"
+    assert finished.result is not None
+    assert finished.result.step == 0
+    assert finished.result.tune_auroc == pytest.approx(before, abs=1e-4)
+    first, kept = load_file(known), load_file(tmp_path / "run" / "model.safetensors")
+    for name in first.keys() - {"head.weight", "head.bias"}:
+        torch.testing.assert_close(kept[name], first[name])
+
+
 def test_a_run_that_was_killed_goes_on_and_ends_like_one_that_was_not(tmp_path: Path) -> None:
     whole = planned(tmp_path / "whole")
     fit(whole, tmp_path / "whole" / "run")
