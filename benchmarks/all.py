@@ -37,7 +37,7 @@ def main() -> None:
     options.add_argument("--only", help="the table to make anew, by its heading in docs/benchmarks.md")
     given = options.parse_args()
     scripts = (
-        long_ones(given) if given.long else {"inspection": ["inspection"], "certificates": ["certificates"]}
+        long_ones(given) if given.long else {name: [name] for name in ("inspection", "certificates", "edge")}
     )
     if given.only is not None and given.only not in scripts:
         options.error(f"--only: expected one of {', '.join(scripts)}, found '{given.only}'")
