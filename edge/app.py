@@ -134,6 +134,8 @@ class _Thread(threading.Thread):
             asyncio.run(self._work())
         except LoupeError as error:
             self._error = str(error)
+        except Exception as error:  # noqa: BLE001  (other stations go on; this one's end is told like any other)
+            self._error = f"{type(error).__name__}: {error}"
 
     def ask_to_stop(self) -> None:
         self._asked = True

@@ -13,7 +13,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Protocol
@@ -199,6 +199,8 @@ class Station:
 
     async def _follow(self) -> None:
         """Take every pulse; a lost trigger is opened again, for ever."""
+        with suppress(DeviceError):  # each part will say so
+            await self._camera.ready()  # now, since the first part cannot wait for it
         pause = _RETRY_S[0]
         while True:
             try:
@@ -365,8 +367,10 @@ class Station:
                 await self._devices.actuator.drive(finding.decision)
         except TimeoutError:
             return self._output_failed(finding, f"not taken within {self.rules.drive_s} s")
-        except (LoupeError, OSError) as error:
+        except LoupeError as error:
             return self._output_failed(finding, str(error))
+        except Exception as error:  # noqa: BLE001  (as for verdicts: a driver's fault must not leave a part without an outcome)
+            return self._output_failed(finding, f"{type(error).__name__}: {error}")
         return finding
 
     def _output_failed(self, finding: _Finding, why: str) -> _Finding:

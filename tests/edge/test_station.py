@@ -124,6 +124,11 @@ def test_an_output_that_the_plc_refuses_is_a_fault_and_an_alarm() -> None:
     assert "output: PLC: write coil 3: refused" in world.alarms
 
 
+def test_whatever_the_gates_driver_does_the_part_has_an_outcome() -> None:
+    world = World(every(0.1, 2), actuator=FakeActuator({0: ZeroDivisionError("1/0")})).run()
+    assert world.outcomes == [(Outcome.FAULT, "output"), (Outcome.ACCEPT, "confident")]
+
+
 def test_an_output_that_is_not_taken_in_time_is_a_fault() -> None:
     world = World(every(1.0, 1), actuator=FakeActuator({0: 0.5})).run()
     assert world.outcomes == [(Outcome.FAULT, "output")]

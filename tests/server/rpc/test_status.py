@@ -37,9 +37,9 @@ EXPECTED: Final = {
     "OverloadedError": Code.RESOURCE_EXHAUSTED,
     "DeadlineError": Code.DEADLINE_EXCEEDED,
 }
-# Raised by training, by commands before a server runs, and by clients of one.
+# Raised by training, at the line, by commands before a server runs, and by clients of one.
 NEVER_IN_A_CALL: Final = {
-    "ManifestError", "GuardError", "MissingExtraError",
+    "ManifestError", "GuardError", "MissingExtraError", "DeviceError",
     "RemoteError", "RequestError", "RemotePermissionError", "StateError", "UnavailableError", "UnsupportedError", "WireError",
 }  # fmt: skip
 KINDS: Final = {

@@ -64,7 +64,7 @@ def test_every_command_has_help_with_an_example(command: str, flag: str, loupe: 
 
 
 def test_every_command_in_the_tree_says_what_it_does(loupe: Loupe) -> None:
-    for group in ([], ["bundle"], ["data"]):
+    for group in ([], ["bundle"], ["data"], ["edge"]):
         listed = loupe(*group, "--help").out.split("Commands")[1]
         rows = [line.strip("│ ") for line in listed.splitlines() if line.startswith("│")]
         assert rows
