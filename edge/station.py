@@ -19,7 +19,8 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from edge.ledger import Ended, Found, Outcome
-from edge.ports import Device, Devices, Pulse, Shot
+from edge.link import Link
+from edge.ports import Devices, Pulse, Shot
 from vision.errors import DeviceError, InputError, LoupeError, StorageError
 from vision.inspection.policy import Decision, Verdict
 
@@ -90,28 +91,6 @@ class _Finding:
     ended: Ended
 
 
-class _Link:
-    """Whether a device is open; whoever needs it opens it."""
-
-    def __init__(self, device: Device) -> None:
-        self._device, self._open, self._opening = device, False, asyncio.Lock()
-
-    async def ready(self) -> None:
-        """Open the device unless it is.
-
-        Raises:
-            DeviceError: it cannot be reached.
-        """
-        async with self._opening:
-            if not self._open:
-                await self._device.open()
-                self._open = True
-
-    def lost(self) -> None:
-        """Have it opened again."""
-        self._open = False
-
-
 class Station:
     """One camera, one gate, one model.
 
@@ -135,8 +114,8 @@ class Station:
         self.name, self.rules = name, rules
         self.counts: Counter[Outcome] = Counter()
         self._devices = devices
-        self._trigger, self._camera = _Link(devices.trigger), _Link(devices.camera)
-        self._actuator = _Link(devices.actuator)
+        self._trigger, self._camera = Link(devices.trigger), Link(devices.camera)
+        self._actuator = Link(devices.actuator)
         self._judge, self._book, self._on_step, self._alarm = judge, book, on_step, alarm
         self._model = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-model")
         self._one_capture = asyncio.Lock()
