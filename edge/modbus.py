@@ -1,5 +1,6 @@
 """A PLC reached over Modbus TCP. The one file that knows pymodbus (extra `modbus`)."""
 
+import asyncio
 from collections.abc import Awaitable
 from typing import Final, Literal
 
@@ -67,15 +68,6 @@ class ModbusLink:
             number = number << 16 | word
         return number
 
-    async def read_input(self, number: int) -> bool:
-        """A discrete input.
-
-        Raises:
-            DeviceError: as `read_register`.
-        """
-        asked = self._connected().read_discrete_inputs(number, count=1, device_id=self._unit)
-        return bool((await self._ask(f"read discrete input {number}", asked)).bits[0])
-
     async def write_coil(self, coil: int, *, on: bool) -> None:
         """Raises DeviceError as `read_register` does."""
         await self._ask(f"write coil {coil}", self._connected().write_coil(coil, on, device_id=self._unit))
@@ -98,6 +90,10 @@ class ModbusLink:
         except ModbusException as error:
             await self.close()
             raise DeviceError(f"{self.name}: {what}: {error}") from error
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # pymodbus waits with wait_for, which before Python 3.12 loses a cancellation that comes with the answer
+            raise asyncio.CancelledError
         if answer.isError():
             raise DeviceError(f"{self.name}: {what}: refused with exception {answer.exception_code}")
         return answer
