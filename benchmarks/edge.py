@@ -71,14 +71,9 @@ def main() -> None:
             bundle(work, "small", "resnet18", 128)
         if wanted & {"resnet50", "slow_line"}:
             bundle(work, "large", "resnet50", 224)
-        if "overhead" in wanted:
-            figures += overhead(work)
-        if "two_stations" in wanted:
-            figures += two_stations(work)
-        if "resnet50" in wanted:
-            figures += resnet50(work)
-        if "slow_line" in wanted:
-            figures += slow_line(work)
+        for measure in (overhead, two_stations, resnet50, slow_line):
+            if measure.__name__ in wanted:
+                figures += measure(work)
     emit(figures)
 
 
@@ -194,10 +189,10 @@ def work_shift(work: Path, bundles: Sequence[str], *, parts: int, period_s: floa
         gates = [first, second][: len(bundles)]
         write_line(work, data, bundles, gates)
         with running(data / "line.toml", work, gates) as (process, ready_s):
-            threads = psutil.Process(process.pid)
+            watched = psutil.Process(process.pid)
             convey(gates, parts, period_s)
             time.sleep(4 * DUE_S)
-            resident = threads.memory_info().rss / 2**20
+            resident = watched.memory_info().rss / 2**20
         ledgers = [data / "data" / f"station{number}" for number in range(len(bundles))]
         found = [audit(one) for one in ledgers]
         verdicts = (Outcome.ACCEPT, Outcome.REJECT, Outcome.REVIEW)

@@ -50,24 +50,20 @@ class Ran:
     error: str
 
 
-def open_models(line: Line, settings: Settings) -> dict[str, Inspector]:
-    """Each station's model, loaded and warm.
+def open_model(table: StationTable, settings: Settings) -> Inspector:
+    """A station's model, loaded and warm.
 
     Raises:
-        BundleError: a bundle cannot be used here.
+        BundleError: the bundle cannot be used here.
     """
-    keys = settings.trusted()
-    required = settings.require_signature or bool(keys)
-    return {
-        one.name: open_inspector(
-            one.bundle,
-            trusted=keys,
-            require_signature=required,
-            drift_alpha=one.drift_alpha,
-            on_drift=one.on_drift,
-        )
-        for one in line.station
-    }
+    keys, required = settings.trust()
+    return open_inspector(
+        table.bundle,
+        trusted=keys,
+        require_signature=required,
+        drift_alpha=table.drift_alpha,
+        on_drift=table.on_drift,
+    )
 
 
 def run_line(
@@ -87,9 +83,9 @@ def run_line(
         BundleError: a bundle cannot be used here.
         MissingExtraError: a device needs a library that is not installed.
     """
-    models, boot = open_models(line, settings), uuid.uuid4().hex
+    boot = uuid.uuid4().hex
     stations = [
-        _station(line, one, models[one.name], boot=boot, alarm=partial(alarm, one.name))
+        _station(line, one, open_model(one, settings), boot=boot, alarm=partial(alarm, one.name))
         for one in line.station
     ]
     started([one.name for one in stations])
@@ -178,21 +174,14 @@ async def check(line: Line, settings: Settings) -> list[Reached]:
     """Open every model and reach every device, once; nothing is moved but outputs to their rest."""
     found = []
     for one in line.station:
-        alone = line.model_copy(update={"station": (one,)})
-        found.append(
-            Reached(
-                station=one.name,
-                what="bundle",
-                error=await _said(asyncio.to_thread(open_models, alone, settings)),
-            )
-        )
         devices = devices_of(one)
-        for what, device in (
-            ("trigger", devices.trigger),
-            ("camera", devices.camera),
-            ("actuator", devices.actuator),
+        for what, reaching in (
+            ("bundle", asyncio.to_thread(open_model, one, settings)),
+            ("trigger", _reach(devices.trigger)),
+            ("camera", _reach(devices.camera)),
+            ("actuator", _reach(devices.actuator)),
         ):
-            found.append(Reached(station=one.name, what=what, error=await _said(_reach(device))))
+            found.append(Reached(station=one.name, what=what, error=await _said(reaching)))
     return found
 
 

@@ -6,27 +6,16 @@ would let parts pass unjudged is refused.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from vision.address import Address
-from vision.errors import SettingsError
 from vision.inspection.inspect import OnDrift
 from vision.inspection.policy import Decision
-from vision.toml_file import read_model
+from vision.toml_file import as_address, read_model
 
-
-def _address(value: Any) -> Any:
-    if isinstance(value, Address):
-        return value
-    try:
-        return Address.parse(str(value))
-    except SettingsError as error:
-        raise ValueError(str(error)) from error
-
-
-Device = Annotated[Address, BeforeValidator(_address)]
+Device = Annotated[Address, BeforeValidator(as_address)]
 Positive = Annotated[float, Field(gt=0)]
 Register = Annotated[int, Field(ge=0, le=65535)]
 Unit = Annotated[int, Field(ge=0, le=255)]

@@ -125,11 +125,6 @@ class Station:
         self._promised: set[asyncio.Future[None]] = set()
         self._halted = asyncio.Event()
 
-    @property
-    def in_flight(self) -> int:
-        """Parts between trigger and gate."""
-        return len(self._parts)
-
     async def run(self, stop: asyncio.Event) -> None:
         """Judge parts until `stop` is set, the trigger ends, or the ledger refuses; then finish those on their way.
 

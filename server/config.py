@@ -21,32 +21,22 @@ from pydantic import (
 )
 
 from server.masking import mask_url
-from vision import signing
 from vision.address import Address
 from vision.errors import SettingsError
 from vision.inspection.inspect import OnDrift
 from vision.settings import Settings
-from vision.toml_file import read_model
+from vision.toml_file import as_address, read_model
 
 KeepImages = Literal["none", "review", "all"]
 WithoutModel = Literal["review", "reject"]
 
 
-def _address(value: Any) -> Any:
-    if isinstance(value, Address):
-        return value
-    try:
-        return Address.parse(str(value))
-    except SettingsError as error:
-        raise ValueError(str(error)) from error
-
-
 def _address_or_off(value: Any) -> Any:
-    return None if value == "" else _address(value)
+    return None if value == "" else as_address(value)
 
 
 _as_text = PlainSerializer(lambda address: "" if address is None else str(address), return_type=str)
-Listen = Annotated[Address, BeforeValidator(_address), _as_text]
+Listen = Annotated[Address, BeforeValidator(as_address), _as_text]
 ListenOrOff = Annotated[Address | None, BeforeValidator(_address_or_off), _as_text]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -243,8 +233,8 @@ def bundle_trust(config: Config, settings: Settings) -> tuple[tuple[Ed25519Publi
     Raises:
         SettingsError: a key cannot be read, or a signature is required and no key is trusted.
     """
-    keys = (*settings.trusted(), *map(signing.read_public, config.trust.trusted_keys))
-    required = settings.require_signature or bool(keys) or config.signature_required
+    keys, required = settings.trust(config.trust.trusted_keys)
+    required = required or config.signature_required
     if required and not keys:
         raise SettingsError(
             f"trust.trusted_keys: expected at least one public key, since unsigned bundles are refused on "

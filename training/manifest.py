@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from vision.errors import ManifestError
+from vision.image import IMAGE_SUFFIXES
 
 SPLITS: Final = ("train", "val", "test")
 GOOD_LABELS: Final = ("good", "ok", "functional", "free")
-IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ from vision.errors import ImageError
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 REDUCTIONS: Final = (1, 2, 4, 8)
 # Pillow's own readers rather than `Image.open`: no other parser meets a stranger's bytes, and `ImageLimits` alone
 # decides how large a picture may be.

@@ -9,6 +9,7 @@ Nothing is read at import; a program builds `Settings` once, when it starts.
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -29,6 +30,17 @@ class Settings(BaseSettings):
     trusted_keys: tuple[Path, ...] = ()
     require_signature: bool = False
     token: SecretStr | None = None
+
+    def trust(self, given: Iterable[Path] = ()) -> tuple[tuple[Ed25519PublicKey, ...], bool]:
+        """The keys trusted here and those `given` beside them, and whether unsigned bundles are refused.
+
+        Where a key is trusted, a bundle without a signature is refused: it may have been stripped.
+
+        Raises:
+            SettingsError: a key file cannot be read.
+        """
+        keys = (*self.trusted(), *map(signing.read_public, given))
+        return keys, self.require_signature or bool(keys)
 
     def trusted(self) -> tuple[Ed25519PublicKey, ...]:
         """The public keys that bundles may be signed with.

@@ -13,9 +13,20 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from vision.address import Address
 from vision.errors import SettingsError
 
 _Model = TypeVar("_Model", bound=BaseModel)
+
+
+def as_address(value: Any) -> Address:
+    """For a field that holds an `Address` and is written as text; complaints are pydantic's."""
+    if isinstance(value, Address):
+        return value
+    try:
+        return Address.parse(str(value))
+    except SettingsError as error:
+        raise ValueError(str(error)) from error
 
 
 def read_model(model: type[_Model], path: Path | None, overrides: Mapping[str, Any]) -> _Model:

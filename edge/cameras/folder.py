@@ -3,13 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from edge.ports import Pulse, Shot
 from vision.errors import DeviceError, ImageError
-from vision.image import read_bytes
-
-_ENDINGS: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+from vision.image import IMAGE_SUFFIXES, read_bytes
 
 
 class FolderCamera:
@@ -53,4 +50,6 @@ class FolderCamera:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS and path.is_file())
+    return sorted(
+        path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+    )

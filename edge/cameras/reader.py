@@ -1,7 +1,7 @@
 """The child that reads a stream: decoded frames into shared memory, one line of JSON on stdout for each.
 
-The one file that knows PyAV (extra `rtsp`). Reads and opens of a camera can hang for ever, so they happen in a process that can be killed. What is to be read comes as a line of JSON on
-stdin, so that no password stands in the list of processes; the memory's file descriptor and its number of slots stand on the command line.
+The one file that knows PyAV (extra `rtsp`). Reads and opens of a camera can hang for ever, so they happen in a process that can be killed.
+What is to be read comes as a line of JSON on stdin, so that no password stands in the list of processes; the memory's file descriptor and its number of slots stand on the command line.
 
     {"width": 1280, "height": 720}                      the stream is open; each slot holds one frame of uint8 RGB
     {"frame": 7, "device_ns": 280000000, "at_s": ...}   frame 7 lies in slot 7 modulo their number; `at_s` is CLOCK_MONOTONIC when it was decoded

@@ -82,6 +82,14 @@ class FakeTrigger:
     async def close(self) -> None: ...
 
 
+async def befall(one: object) -> None:
+    """What a script holds for a turn: an exception is raised, seconds are slept."""
+    if isinstance(one, Exception):
+        raise one
+    if isinstance(one, float):
+        await asyncio.sleep(one)
+
+
 @dataclass
 class FakeCamera:
     """Shots by turn: a shot, an error, or seconds that it takes before the next shot."""
@@ -96,10 +104,7 @@ class FakeCamera:
     async def capture(self, pulse: Pulse) -> Shot:
         turn, self._turn = self._turn, self._turn + 1
         one = self.script.get(turn)
-        if isinstance(one, Exception):
-            raise one
-        if isinstance(one, float):
-            await asyncio.sleep(one)
+        await befall(one)
         return one if isinstance(one, Shot) else Shot(image=bytes([turn % 256]), frame_id=turn + 1)
 
     async def close(self) -> None: ...
@@ -120,10 +125,7 @@ class FakeActuator:
     async def drive(self, decision: Decision) -> None:
         turn, self._turn = self._turn, self._turn + 1
         one = self.script.get(turn)
-        if isinstance(one, Exception):
-            raise one
-        if isinstance(one, float):
-            await asyncio.sleep(one)
+        await befall(one)
         self.driven.append((round(asyncio.get_running_loop().time(), 6), decision))
 
     async def beat(self) -> None:

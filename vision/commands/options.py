@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from vision import signing
 from vision.settings import read_settings
 
 BundleArgument = Annotated[Path, typer.Argument(help="A bundle folder or .loupe file.", show_default=False)]
@@ -19,10 +18,5 @@ TrustedKeys = Annotated[
 
 
 def trust(given: list[Path]) -> tuple[tuple[Ed25519PublicKey, ...], bool]:
-    """The trusted keys from settings and options, and whether a signature is required.
-
-    Where a key is trusted, a bundle without a signature is refused: it may have been stripped.
-    """
-    settings = read_settings()
-    keys = (*settings.trusted(), *map(signing.read_public, given))
-    return keys, settings.require_signature or bool(keys)
+    """The trusted keys from settings and options, and whether a signature is required: `Settings.trust`."""
+    return read_settings().trust(given)
