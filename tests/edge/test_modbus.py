@@ -1,9 +1,9 @@
 """The link to a PLC, against a simulated one."""
 
 import asyncio
-import random
 from typing import Final
 
+import numpy as np
 import pytest
 
 from edge.modbus import ModbusLink
@@ -21,7 +21,7 @@ def test_a_cancelled_reader_ends_whenever_it_is_cancelled() -> None:
 
     async def work(port: int) -> None:
         link = ModbusLink(Address(host="127.0.0.1", port=port))
-        moments = random.Random(0)
+        moments = np.random.default_rng(0)
         for _ in range(TRIALS):
             await link.open()
             reading = asyncio.create_task(read_on(link))
