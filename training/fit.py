@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,22 +88,30 @@ def fit(run: Run, out: Path, *, devices: int = 1) -> Run:
         KeyboardInterrupt: after a checkpoint was written; the same call goes on from there.
     """
     strategy = DDPStrategy(start_method="spawn") if devices > 1 else "auto"
+    faults: SimpleQueue[str] = get_context("spawn").SimpleQueue()
     fabric = lf.Fabric(accelerator="auto", devices=devices, strategy=strategy, precision=precision_here())
     with held(out / ".lock"):
         for name in (_CHECKPOINT, _BEST, _MODEL):
             remove_unfinished(out / name)
         try:
-            finished: Run = fabric.launch(_fit, run, out)  # type: ignore[arg-type]  # it passes further arguments on
-        except ProcessRaisedException as error:  # its text is the other process's traceback
-            raise LoupeError(f"a training process ended: {str(error).rstrip().splitlines()[-1]}") from error
+            finished: Run = fabric.launch(_fit, run, out, faults)  # type: ignore[arg-type]  # it passes further arguments on
+        except ProcessRaisedException as error:
+            # without a fault of ours, the last line of that process's traceback
+            cause = str(error).rstrip().splitlines()[-1] if faults.empty() else faults.get()
+            raise LoupeError(f"a training process ended: {cause}") from error
     return finished
 
 
-def _fit(fabric: lf.Fabric, run: Run, out: Path) -> Run:
-    fitting = Fitting(fabric, run, out)
-    fitting.restore()
-    with _first_interrupt_waits(fitting):
-        result = fitting.run()
+def _fit(fabric: lf.Fabric, run: Run, out: Path, faults: "SimpleQueue[str]") -> Run:
+    try:
+        fitting = Fitting(fabric, run, out)
+        fitting.restore()
+        with _first_interrupt_waits(fitting):
+            result = fitting.run()
+    except LoupeError as error:
+        # the others fail for want of this one, and which of them is seen to end first is chance
+        faults.put(str(error))
+        raise
     finished = run.model_copy(update={"result": result})
     if fabric.is_global_zero:
         finished.write(out)
