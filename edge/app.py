@@ -7,24 +7,19 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any, Final
+from typing import Final
 
 from typing_extensions import override
 
-from edge.actuators.journal import JournalActuator
-from edge.cameras.folder import FolderCamera
-from edge.cameras.stream import StreamCamera
+from edge.device_tables import CounterTable
+from edge.drivers import devices_of
 from edge.judging import judge_with
 from edge.ledger import Ledger, Outcome
-from edge.line import CounterTable, FolderTable, JournalTable, Line, StationTable, TimerTable
-from edge.ports import Actuator, Camera, Device, Devices, Trigger
+from edge.line import Line, StationTable
+from edge.ports import Device
 from edge.station import Rules, Station
-from edge.triggers.timer import TimerTrigger
 from edge.writer import LedgerWriter
-from vision.address import Address
-from vision.errors import DeviceError, LoupeError, MissingExtraError
+from vision.errors import DeviceError, LoupeError
 from vision.inspection.inspect import Inspector, open_inspector
 from vision.settings import Settings
 
@@ -201,61 +196,3 @@ async def _said(work: Awaitable[object]) -> str:
     except LoupeError as error:
         return str(error)
     return ""
-
-
-def devices_of(table: StationTable) -> Devices:
-    """A station's drivers, none opened.
-
-    Raises:
-        MissingExtraError: one needs a library that is not installed.
-    """
-    return Devices(
-        trigger=_trigger(table),
-        camera=_camera(table),
-        actuator=_actuator(table),
-    )
-
-
-def _trigger(table: StationTable) -> Trigger:
-    given = table.trigger
-    if isinstance(given, TimerTable):
-        return TimerTrigger(given.period_s, parts=given.parts)
-    trigger: Trigger = _driver("edge.triggers.modbus").CounterTrigger(
-        _link(given.address, given.unit),
-        given.register_,
-        table=given.table,
-        words=given.words,
-        poll_s=given.poll_s,
-    )
-    return trigger
-
-
-def _camera(table: StationTable) -> Camera:
-    given = table.camera
-    if isinstance(given, FolderTable):
-        return FolderCamera(given.folder, again=given.again)
-    if find_spec("av") is None:  # in the child; here, so that it is said before the line starts
-        raise MissingExtraError("rtsp", "av")
-    return StreamCamera(given.source, latency_s=given.latency_s, stall_s=given.stall_s, again=given.again)
-
-
-def _actuator(table: StationTable) -> Actuator:
-    given = table.actuator
-    if isinstance(given, JournalTable):
-        return JournalActuator(given.path)
-    actuator: Actuator = _driver("edge.actuators.modbus").CoilActuator(
-        _link(given.address, given.unit), given.coils, pulse_s=given.pulse_s, heartbeat=given.heartbeat
-    )
-    return actuator
-
-
-def _link(address: Address, unit: int) -> Any:
-    return _driver("edge.modbus").ModbusLink(address, unit=unit)
-
-
-def _driver(module: str) -> Any:
-    """A module that needs a device family's library; its name ends in that of the extra."""
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise MissingExtraError(module.rpartition(".")[2], error.name or module) from error

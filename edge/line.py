@@ -4,104 +4,18 @@
 would let parts pass unjudged is refused.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from vision.address import Address
+from edge.device_tables import ActuatorTable, CameraTable, CoilTable, Positive, Table, TriggerTable
 from vision.inspection.inspect import OnDrift
 from vision.inspection.policy import Decision
-from vision.toml_file import as_address, read_model
-
-Device = Annotated[Address, BeforeValidator(as_address)]
-Positive = Annotated[float, Field(gt=0)]
-Register = Annotated[int, Field(ge=0, le=65535)]
-Unit = Annotated[int, Field(ge=0, le=255)]
+from vision.toml_file import read_model
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
-
-
-class TimerTable(_Table):
-    """Parts at an even pace."""
-
-    kind: Literal["timer"]
-    period_s: Positive
-    parts: Annotated[int, Field(ge=1)] | None = None
-
-
-class CounterTable(_Table):
-    """A PLC's register that goes up by one a part.
-
-    Attributes:
-        words: 16-bit registers that make up the counter, the high one first.
-        poll_s: between readings; a part is seen so much late at most.
-    """
-
-    kind: Literal["modbus"]
-    address: Device
-    register_: Annotated[Register, Field(alias="register")]
-    table: Literal["holding", "input"] = "holding"
-    words: Annotated[int, Field(ge=1, le=2)] = 1
-    unit: Unit = 1
-    poll_s: Positive = 0.005
-
-
-class FolderTable(_Table):
-    """Pictures from a folder, in the order of their names; `again` from the beginning when all were shown."""
-
-    kind: Literal["folder"]
-    folder: Path
-    again: bool = False
-
-
-class StreamTable(_Table):
-    """A camera that streams: `rtsp://…`, `/dev/videoN`, or a video file shown at its own pace.
-
-    Attributes:
-        latency_s: from exposure to arrival; the first frame that arrives so long after the trigger is the part's.
-        stall_s: without a frame for so long, the stream is opened anew.
-        again: show a file from the beginning when it ends.
-    """
-
-    kind: Literal["stream"]
-    source: Annotated[str, Field(min_length=1, repr=False)]
-    latency_s: Annotated[float, Field(ge=0)] = 0.0
-    stall_s: Positive = 2.0
-    again: bool = False
-
-
-class JournalTable(_Table):
-    """Outputs into a file."""
-
-    kind: Literal["journal"]
-    path: Path
-
-
-class CoilTable(_Table):
-    """A gate on a PLC's coils; a decision without a coil is the gate at rest.
-
-    Attributes:
-        heartbeat: a register that goes up while the station lives.
-    """
-
-    kind: Literal["modbus"]
-    address: Device
-    coils: Annotated[Mapping[Decision, Register], Field(min_length=1)]
-    pulse_s: Positive = 0.05
-    heartbeat: Register | None = None
-    unit: Unit = 1
-
-
-TriggerTable = Annotated[TimerTable | CounterTable, Field(discriminator="kind")]
-CameraTable = Annotated[FolderTable | StreamTable, Field(discriminator="kind")]
-ActuatorTable = Annotated[JournalTable | CoilTable, Field(discriminator="kind")]
-
-
-class StationTable(_Table):
+class StationTable(Table):
     """One camera, one gate, one model.
 
     Attributes:
@@ -125,6 +39,17 @@ class StationTable(_Table):
     drift_alpha: Annotated[float, Field(gt=0, lt=1)] | None = None
     on_drift: OnDrift = "review_all"
 
+    def placed(self, folder: Path) -> Self:
+        """Itself, with relative paths taken from `folder`."""
+        return self.model_copy(
+            update={
+                "bundle": folder / self.bundle,
+                "trigger": self.trigger.placed(folder),
+                "camera": self.camera.placed(folder),
+                "actuator": self.actuator.placed(folder),
+            }
+        )
+
     @model_validator(mode="after")
     def _time_to_decide(self) -> Self:
         if self.lead_s >= self.due_s:
@@ -142,7 +67,7 @@ class StationTable(_Table):
         return self
 
 
-class Line(_Table):
+class Line(Table):
     """The whole box.
 
     Attributes:
@@ -174,20 +99,6 @@ def read_line(path: Path) -> Line:
     return line.model_copy(
         update={
             "data": folder / line.data,
-            "station": tuple(_placed(one, folder) for one in line.station),
+            "station": tuple(one.placed(folder) for one in line.station),
         }
-    )
-
-
-def _placed(station: StationTable, folder: Path) -> StationTable:
-    """Its paths as seen from anywhere."""
-    camera, actuator = station.camera, station.actuator
-    if isinstance(camera, FolderTable):
-        camera = camera.model_copy(update={"folder": folder / camera.folder})
-    elif "://" not in camera.source:
-        camera = camera.model_copy(update={"source": str(folder / camera.source)})
-    if isinstance(actuator, JournalTable):
-        actuator = actuator.model_copy(update={"path": folder / actuator.path})
-    return station.model_copy(
-        update={"bundle": folder / station.bundle, "camera": camera, "actuator": actuator}
     )
