@@ -7,17 +7,19 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from typing_extensions import override
 
 from edge.device_tables import CounterTable
 from edge.drivers import devices_of
-from edge.judging import judge_with
+from edge.judging import BundleJudges, Looking, judge_with
 from edge.ledger import Ledger, Outcome
 from edge.line import Line, StationTable
 from edge.ports import Device
 from edge.station import Rules, Station
+from edge.tiles import Tiles
 from edge.writer import LedgerWriter
 from vision.errors import DeviceError, LoupeError
 from vision.inspection.inspect import Inspector, open_inspector
@@ -45,15 +47,15 @@ class Ran:
     error: str
 
 
-def open_model(table: StationTable, settings: Settings) -> Inspector:
-    """A station's model, loaded and warm.
+def open_model(bundle: Path, table: StationTable, settings: Settings) -> Inspector:
+    """One of a station's models, loaded and warm.
 
     Raises:
         BundleError: the bundle cannot be used here.
     """
     keys, required = settings.trust()
     return open_inspector(
-        table.bundle,
+        bundle,
         trusted=keys,
         require_signature=required,
         drift_alpha=table.drift_alpha,
@@ -80,7 +82,7 @@ def run_line(
     """
     boot = uuid.uuid4().hex
     stations = [
-        _station(line, one, open_model(one, settings), boot=boot, alarm=partial(alarm, one.name))
+        _station(line, one, _judges(one, settings), boot=boot, alarm=partial(alarm, one.name))
         for one in line.station
     ]
     started([one.name for one in stations])
@@ -144,8 +146,20 @@ class _Thread(threading.Thread):
         await self.station.run(self._ending)
 
 
+def _judges(table: StationTable, settings: Settings) -> BundleJudges:
+    """Every product's model is loaded before the line starts: changing over waits for nothing."""
+    tiles = None if table.tiles is None else Tiles(**table.tiles.model_dump())
+    looking = Looking(tiles=tiles, merge=table.merge)
+    return BundleJudges(
+        {
+            code: judge_with(open_model(bundle, table, settings), looking)
+            for code, bundle in table.bundles().items()
+        }
+    )
+
+
 def _station(
-    line: Line, table: StationTable, inspector: Inspector, *, boot: str, alarm: Callable[[str], None]
+    line: Line, table: StationTable, judges: BundleJudges, *, boot: str, alarm: Callable[[str], None]
 ) -> Station:
     folder = line.data / table.name
     writer = LedgerWriter(
@@ -161,7 +175,7 @@ def _station(
         counter_modulo=modulo,
     )
     return Station(
-        table.name, devices_of(table), judge=judge_with(inspector), book=writer, rules=rules, alarm=alarm
+        table.name, devices_of(table, folder), judges=judges, book=writer, rules=rules, alarm=alarm
     )
 
 
@@ -169,14 +183,21 @@ async def check(line: Line, settings: Settings) -> list[Reached]:
     """Open every model and reach every device, once; nothing is moved but outputs to their rest."""
     found = []
     for one in line.station:
-        devices = devices_of(one)
-        for what, reaching in (
-            ("bundle", asyncio.to_thread(open_model, one, settings)),
-            ("trigger", _reach(devices.trigger)),
-            ("camera", _reach(devices.camera)),
-            ("actuator", _reach(devices.actuator)),
-        ):
-            found.append(Reached(station=one.name, what=what, error=await _said(reaching)))
+        devices = devices_of(one, line.data / one.name)
+        works: list[tuple[str, Awaitable[object]]] = [
+            (
+                "bundle" if code is None else f"recipe {code}",
+                asyncio.to_thread(open_model, bundle, one, settings),
+            )
+            for code, bundle in one.bundles().items()
+        ]
+        works.append(("trigger", _reach(devices.trigger)))
+        for number, camera in enumerate(devices.cameras):
+            works.append((f"camera {number + 1}" if len(devices.cameras) > 1 else "camera", _reach(camera)))
+        if devices.recipe is not None:
+            works.append(("changeover", _reach(devices.recipe)))
+        works.append(("actuator", _reach(devices.actuator)))
+        found += [Reached(station=one.name, what=what, error=await _said(work)) for what, work in works]
     return found
 
 

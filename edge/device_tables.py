@@ -118,3 +118,22 @@ class CoilTable(DeviceTable):
 TriggerTable = Annotated[TimerTable | CounterTable, Field(discriminator="kind")]
 CameraTable = Annotated[FolderTable | StreamTable, Field(discriminator="kind")]
 ActuatorTable = Annotated[JournalTable | CoilTable, Field(discriminator="kind")]
+
+
+class RecipeRegisterTable(DeviceTable):
+    """A PLC's register that holds the code of the product that runs now."""
+
+    kind: Literal["modbus"]
+    address: Device
+    register_: Annotated[Register, Field(alias="register")]
+    table: Literal["holding", "input"] = "holding"
+    unit: Unit = 1
+
+
+class OperatorTable(DeviceTable):
+    """The code that `loupe edge recipe` last set."""
+
+    kind: Literal["operator"]
+
+
+RecipeSourceTable = Annotated[RecipeRegisterTable | OperatorTable, Field(discriminator="kind")]

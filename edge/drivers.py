@@ -2,29 +2,42 @@
 
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from edge.actuators.journal import JournalActuator
 from edge.cameras.folder import FolderCamera
 from edge.cameras.stream import StreamCamera
-from edge.device_tables import FolderTable, JournalTable, TimerTable
+from edge.device_tables import (
+    CameraTable,
+    FolderTable,
+    JournalTable,
+    OperatorTable,
+    RecipeSourceTable,
+    TimerTable,
+)
 from edge.line import StationTable
-from edge.ports import Actuator, Camera, Devices, Trigger
+from edge.ports import Actuator, Camera, Devices, RecipeSource, Trigger
+from edge.recipes.operator import OperatorRecipe
 from edge.triggers.timer import TimerTrigger
 from vision.address import Address
 from vision.errors import MissingExtraError
 
 
-def devices_of(table: StationTable) -> Devices:
+def devices_of(table: StationTable, folder: Path) -> Devices:
     """A station's drivers, none opened.
+
+    Args:
+        folder: the station's own, below the line's `data`.
 
     Raises:
         MissingExtraError: one needs a library that is not installed.
     """
     return Devices(
         trigger=_trigger(table),
-        camera=_camera(table),
+        cameras=tuple(_camera(one) for one in table.camera),
         actuator=_actuator(table),
+        recipe=None if table.changeover is None else _recipe(table.changeover.source, folder),
     )
 
 
@@ -42,8 +55,7 @@ def _trigger(table: StationTable) -> Trigger:
     return trigger
 
 
-def _camera(table: StationTable) -> Camera:
-    given = table.camera
+def _camera(given: CameraTable) -> Camera:
     if isinstance(given, FolderTable):
         return FolderCamera(given.folder, again=given.again)
     if find_spec("av") is None:  # in the child; here, so that it is said before the line starts
@@ -59,6 +71,15 @@ def _actuator(table: StationTable) -> Actuator:
         _link(given.address, given.unit), given.coils, pulse_s=given.pulse_s, heartbeat=given.heartbeat
     )
     return actuator
+
+
+def _recipe(given: RecipeSourceTable, folder: Path) -> RecipeSource:
+    if isinstance(given, OperatorTable):
+        return OperatorRecipe(folder)
+    recipe: RecipeSource = _driver("edge.recipes.modbus").RegisterRecipe(
+        _link(given.address, given.unit), given.register_, table=given.table
+    )
+    return recipe
 
 
 def _link(address: Address, unit: int) -> Any:

@@ -1,37 +1,88 @@
-"""A shot to a verdict, with a bundle's model. Called in a station's model thread; it knows nothing of triggers or outputs."""
+"""A part's pictures to one verdict, with a bundle's model. Called in a station's model thread; it knows nothing of triggers or outputs."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 
+from edge.merging import Merge, merge
+from edge.parts import Judge, Judged
 from edge.ports import Shot
-from edge.station import Judged
-from vision.inspection.inspect import Inspector
-from vision.preprocess import prepare_bytes
+from edge.tiles import Tiles
+from vision.errors import NotFoundError
+from vision.image import Frame, decode, encode_png
+from vision.inspection.explain import explain, picture
+from vision.inspection.inspect import Inspection, Inspector
+from vision.preprocess import Prepared, prepare_bytes
 
 
-def judge_with(inspector: Inspector) -> Callable[[Shot], Judged]:
-    """Judge each shot as `inspector` does.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looking:
+    """How a part's pictures are looked at: cut into tiles or whole, and how their verdicts become one."""
 
-    The result raises an ImageError for a picture that cannot be used.
-    """
-    digest = inspector.bundle.digest()
+    tiles: Tiles | None = None
+    merge: Merge = "any"
 
-    def judge(shot: Shot) -> Judged:
-        started = time.perf_counter()
-        if isinstance(shot.image, bytes):
-            prepared = prepare_bytes(shot.image, inspector.bundle.manifest.preprocess, name=shot.name)
-        else:
-            prepared = inspector.prepare(shot.image)
-        inspection = inspector.inspect(prepared, prepare_ms=1e3 * (time.perf_counter() - started))
-        timings = inspection.timings
+
+@dataclass(frozen=True, slots=True)
+class BundleJudges:
+    """Judges by recipe; `None` is the key where the line has one product."""
+
+    judges: Mapping[int | None, Judge]
+
+    def choose(self, recipe: int | None) -> Judge:
+        """Raises NotFoundError for a code that no recipe has."""
+        judge = self.judges.get(recipe)
+        if judge is None:
+            known = ", ".join(str(code) for code in self.judges)
+            raise NotFoundError(f"recipe: expected one of {known}, found {recipe}")
+        return judge
+
+
+def judge_with(inspector: Inspector, looking: Looking | None = None) -> Judge:
+    """Judge each part as `inspector` does its pictures."""
+    digest, how = inspector.bundle.digest(), looking or Looking()
+
+    def judge(shots: tuple[Shot, ...]) -> Judged:
+        inspections = [_inspect(inspector, view) for shot in shots for view in _views(shot, how.tiles)]
+        decisive, verdict = merge([one.verdict for one in inspections], how.merge)
+        timings = [one.timings for one in inspections]
         return Judged(
-            verdict=inspection.verdict,
+            verdict=verdict,
             bundle=digest,
             timings={
-                "prepare": timings.prepare_ms,
-                "model": timings.model_ms,
-                "decide": timings.decide_ms,
+                "prepare": sum(one.prepare_ms for one in timings),
+                "model": sum(one.model_ms for one in timings),
+                "decide": sum(one.decide_ms for one in timings),
             },
+            overlay=partial(_overlay, inspector, inspections[decisive]),
         )
 
     return judge
+
+
+def _views(shot: Shot, tiles: Tiles | None) -> Iterator[Shot | Frame]:
+    """What the model is shown of a picture; cutting needs it decoded in full."""
+    if tiles is None:
+        yield shot
+        return
+    frame = decode(shot.image, name=shot.name) if isinstance(shot.image, bytes) else shot.image
+    yield from tiles.cut(frame)
+
+
+def _inspect(inspector: Inspector, view: Shot | Frame) -> Inspection:
+    started = time.perf_counter()
+    prepared = _prepare(inspector, view)
+    return inspector.inspect(prepared, prepare_ms=1e3 * (time.perf_counter() - started))
+
+
+def _prepare(inspector: Inspector, view: Shot | Frame) -> Prepared:
+    if isinstance(view, Frame):
+        return inspector.prepare(view)
+    if isinstance(view.image, bytes):
+        return prepare_bytes(view.image, inspector.bundle.manifest.preprocess, name=view.name)
+    return inspector.prepare(view.image)
+
+
+def _overlay(inspector: Inspector, inspection: Inspection) -> bytes:
+    return encode_png(picture(inspection, explain(inspector, inspection, counterfactual=False)))

@@ -4,22 +4,74 @@
 would let parts pass unjudged is refused.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from edge.device_tables import ActuatorTable, CameraTable, CoilTable, Positive, Table, TriggerTable
+from edge.device_tables import (
+    ActuatorTable,
+    CameraTable,
+    CoilTable,
+    Positive,
+    RecipeSourceTable,
+    Table,
+    TriggerTable,
+)
+from edge.merging import Merge
 from vision.inspection.inspect import OnDrift
 from vision.inspection.policy import Decision
 from vision.toml_file import read_model
 
+T = TypeVar("T")
+
+
+def first_twice(values: Sequence[T]) -> T | None:
+    """The first value that stands there again."""
+    return next((one for number, one in enumerate(values) if one in values[:number]), None)
+
+
+def _in_a_list(given: Any) -> Any:
+    """One camera may stand without a list around it."""
+    return [given] if isinstance(given, dict) else given
+
+
+class TilesTable(Table):
+    """Pictures are cut into so many tiles, which have `overlap` of their sides in common; the model was trained on such."""
+
+    columns: Annotated[int, Field(ge=1, le=16)]
+    rows: Annotated[int, Field(ge=1, le=16)]
+    overlap: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+
+
+class RecipeTable(Table):
+    """A product. Thresholds and region of interest are its bundle's: a certificate speaks of none but those."""
+
+    code: Annotated[int, Field(ge=0, le=65535)]
+    bundle: Path
+
+
+class ChangeoverTable(Table):
+    """The products of a station, and who says which one runs now."""
+
+    source: RecipeSourceTable
+    recipe: Annotated[tuple[RecipeTable, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _codes_differ(self) -> Self:
+        twice = first_twice([one.code for one in self.recipe])
+        if twice is not None:
+            raise ValueError(f"recipe: expected codes that differ, found {twice} twice")
+        return self
+
 
 class StationTable(Table):
-    """One camera, one gate, one model.
+    """The cameras that look at a part, one gate, and the model, or one for each product.
 
     Attributes:
         name: of its folder below `data`, and of its results.
+        merge: how the verdicts of several cameras or tiles become the part's.
         due_s: from the trigger to the gate.
         lead_s: a part that is not decided so long before it is due is a timeout.
         late_s: an output later than this misses its part: a timeout, too.
@@ -27,28 +79,50 @@ class StationTable(Table):
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-    bundle: Path
+    bundle: Path | None = None
+    changeover: ChangeoverTable | None = None
     due_s: Positive
     lead_s: Positive = 0.01
     late_s: Positive = 0.01
     fail_safe: Literal[Decision.REJECT, Decision.REVIEW] = Decision.REJECT
     trigger: TriggerTable
-    camera: CameraTable
+    camera: Annotated[tuple[CameraTable, ...], BeforeValidator(_in_a_list), Field(min_length=1)]
+    tiles: TilesTable | None = None
+    merge: Merge = "any"
     actuator: ActuatorTable
     max_parts: Annotated[int, Field(ge=1, le=10_000)] = 64
     drift_alpha: Annotated[float, Field(gt=0, lt=1)] | None = None
     on_drift: OnDrift = "review_all"
 
+    def bundles(self) -> dict[int | None, Path]:
+        """Every model's bundle, by its recipe's code; `None` is the key where the line has one product."""
+        if self.changeover is not None:
+            return {one.code: one.bundle for one in self.changeover.recipe}
+        assert self.bundle is not None  # noqa: S101  (validated below)
+        return {None: self.bundle}
+
     def placed(self, folder: Path) -> Self:
         """Itself, with relative paths taken from `folder`."""
+        changeover = self.changeover
+        if changeover is not None:
+            recipes = [one.model_copy(update={"bundle": folder / one.bundle}) for one in changeover.recipe]
+            changeover = changeover.model_copy(update={"recipe": tuple(recipes)})
         return self.model_copy(
             update={
-                "bundle": folder / self.bundle,
+                "bundle": self.bundle and folder / self.bundle,
+                "changeover": changeover,
                 "trigger": self.trigger.placed(folder),
-                "camera": self.camera.placed(folder),
+                "camera": tuple(one.placed(folder) for one in self.camera),
                 "actuator": self.actuator.placed(folder),
             }
         )
+
+    @model_validator(mode="after")
+    def _models_are_named_once(self) -> Self:
+        if (self.bundle is None) == (self.changeover is None):
+            found = "neither" if self.bundle is None else "both"
+            raise ValueError(f"bundle: expected either a bundle or a changeover with recipes, found {found}")
+        return self
 
     @model_validator(mode="after")
     def _time_to_decide(self) -> Self:
@@ -81,10 +155,9 @@ class Line(Table):
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        names = [one.name for one in self.station]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"station: expected names that differ, found '{twice[0]}' twice")
+        twice = first_twice([one.name for one in self.station])
+        if twice is not None:
+            raise ValueError(f"station: expected names that differ, found '{twice}' twice")
         return self
 
 

@@ -96,10 +96,21 @@ class Actuator(Device, Protocol):
         ...
 
 
+class RecipeSource(Device, Protocol):
+    async def code(self) -> int:
+        """Of the product that runs now.
+
+        Raises:
+            DeviceError: nobody says.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Devices:
-    """What one station drives."""
+    """What one station drives. Each part is seen by all of its cameras; without a recipe source it has one product."""
 
     trigger: Trigger
-    camera: Camera
+    cameras: tuple[Camera, ...]
     actuator: Actuator
+    recipe: RecipeSource | None = None

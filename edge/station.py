@@ -13,32 +13,21 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Final, Protocol
 
+from edge.eyes import Eyes
 from edge.ledger import Ended, Found, Outcome
 from edge.link import Link
+from edge.parts import Finished, Judge, Judged, Judges, Step
 from edge.ports import Devices, Pulse, Shot
 from vision.errors import DeviceError, InputError, LoupeError, StorageError
-from vision.inspection.policy import Decision, Verdict
+from vision.inspection.policy import Decision
 
-_MOST_UNSEEN: Final = (
-    100_000  # parts that a counter may be ahead of the ledger; more is a counter that was set anew
-)
+# parts that a counter may be ahead of the ledger; more is a counter that was set anew
+_MOST_UNSEEN: Final = 100_000
 _RETRY_S: Final = (0.1, 5.0)  # after a device was lost: the first pause, doubling up to the last
-
-
-class Step(StrEnum):
-    """How far a part has come."""
-
-    BEGUN = "begun"
-    CAPTURED = "captured"
-    JUDGED = "judged"
-    KEPT = "kept"
-    DRIVEN = "driven"
-    ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,15 +54,6 @@ class Rules:
     counter_modulo: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """A verdict, the digest of the bundle that gave it, and milliseconds by stage."""
-
-    verdict: Verdict
-    bundle: str
-    timings: dict[str, float] = field(default_factory=dict)
-
-
 class Book(Protocol):
     """The ledger as a station sees it; `edge.writer.LedgerWriter` is one."""
 
@@ -81,6 +61,19 @@ class Book(Protocol):
     def begin(self, counter: int | None) -> tuple[int, asyncio.Future[None]]: ...
     def end(self, ended: Ended) -> asyncio.Future[None]: ...
     async def stop(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Way:
+    """A part's way so far."""
+
+    part: int
+    pulse: Pulse
+    kept: asyncio.Future[None]
+    step: Step = Step.BEGUN
+    moments: dict[str, float] = field(default_factory=dict)
+    shots: tuple[Shot, ...] = ()
+    judged: Judged | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +84,17 @@ class _Finding:
     ended: Ended
 
 
+class _NoRecipeError(LoupeError):
+    """Nobody says which product runs, or it has no recipe."""
+
+
 class Station:
-    """One camera, one gate, one model.
+    """The cameras that look at a part, one gate, and the models.
 
     Args:
-        judge: called in a thread of its own, one picture at a time.
+        judges: what they choose is called in a thread of its own, one part at a time.
         on_step: told, on the event loop, how far each part has come.
+        on_end: told, on the event loop, what became of each part once its output moved; it must not wait for anything.
         alarm: told what a person must look at.
     """
 
@@ -105,23 +103,24 @@ class Station:
         name: str,
         devices: Devices,
         *,
-        judge: Callable[[Shot], Judged],
+        judges: Judges,
         book: Book,
         rules: Rules,
         on_step: Callable[[int, Step], None] = lambda _part, _step: None,
+        on_end: Callable[[Finished], None] = lambda _: None,
         alarm: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.name, self.rules = name, rules
         self.counts: Counter[Outcome] = Counter()
         self._devices = devices
-        self._trigger, self._camera = Link(devices.trigger), Link(devices.camera)
-        self._actuator = Link(devices.actuator)
-        self._judge, self._book, self._on_step, self._alarm = judge, book, on_step, alarm
+        self._trigger, self._actuator = Link(devices.trigger), Link(devices.actuator)
+        self._recipe = None if devices.recipe is None else Link(devices.recipe)
+        self._eyes = Eyes(devices.cameras, alarm=alarm)
+        self._judges, self._book = judges, book
+        self._on_step, self._on_end, self._alarm = on_step, on_end, alarm
         self._model = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-model")
-        self._one_capture = asyncio.Lock()
         self._parts: set[asyncio.Task[None]] = set()
         self._last_counter: int | None = None
-        self._last_shot: Shot | None = None
         self._promised: set[asyncio.Future[None]] = set()
         self._halted = asyncio.Event()
 
@@ -162,8 +161,11 @@ class Station:
             )
 
     async def _close(self) -> None:
-        for device in (self._devices.trigger, self._devices.camera, self._devices.actuator):
-            await device.close()
+        await self._devices.trigger.close()
+        await self._eyes.close()
+        if self._devices.recipe is not None:
+            await self._devices.recipe.close()
+        await self._devices.actuator.close()
         self._model.shutdown(wait=False, cancel_futures=True)
         if self._promised:
             await asyncio.wait(self._promised)
@@ -173,8 +175,7 @@ class Station:
 
     async def _follow(self) -> None:
         """Take every pulse; a lost trigger is opened again, for ever."""
-        with suppress(DeviceError):  # each part will say so
-            await self._camera.ready()  # now, since the first part cannot wait for it
+        await self._eyes.open()  # now, since the first part cannot wait for it
         pause = _RETRY_S[0]
         while True:
             try:
@@ -202,18 +203,6 @@ class Station:
                 self._alarm(f"output: {error}")
             await asyncio.sleep(self.rules.beat_s)
 
-    async def _capture(self, pulse: Pulse) -> Shot:
-        """The part's picture; a camera that failed is opened again for the next part."""
-        async with self._one_capture:
-            try:
-                await self._camera.ready()
-                shot = await self._devices.camera.capture(pulse)
-            except DeviceError as error:
-                self._camera.lost()
-                self._alarm(f"camera: {error}")
-                raise
-            return self._new(shot)
-
     # --- parts
 
     def _take(self, pulse: Pulse) -> None:
@@ -222,7 +211,7 @@ class Station:
         overrun = len(self._parts) >= self.rules.max_parts
         part, kept = self._begin(pulse.counter)
         task = asyncio.create_task(
-            self._part(part, pulse, kept, overrun=overrun), name=f"{self.name} part {part}"
+            self._part(_Way(part, pulse, kept), overrun=overrun), name=f"{self.name} part {part}"
         )
         self._parts.add(task)
         task.add_done_callback(self._parts.discard)
@@ -248,86 +237,92 @@ class Station:
         self._alarm(f"the counter went from {last} to {now}: {ahead - 1} parts passed unseen")
         for step in range(1, ahead):
             part, _ = self._begin(last + step if modulo is None else (last + step) % modulo)
-            self._end(self._fault(part, "unseen", "counted by the device, and nobody was told").ended)
+            unseen = self._fault(part, "unseen", "counted by the device, and nobody was told")
+            self._end(Finished(ended=unseen.ended))
 
-    async def _part(self, part: int, pulse: Pulse, kept: asyncio.Future[None], *, overrun: bool) -> None:
+    async def _part(self, way: _Way, *, overrun: bool) -> None:
         loop = asyncio.get_running_loop()
-        due = pulse.at_s + self.rules.due_s
-        if pulse.missed:
+        part, at_s = way.part, way.pulse.at_s
+        due = at_s + self.rules.due_s
+        if way.pulse.missed:
             finding = self._fault(part, "missed", "counted, and not seen in time to be photographed")
         elif overrun:
             finding = self._fault(part, "overrun", f"{self.rules.max_parts} parts were on their way already")
         else:
-            finding = await self._find(part, pulse, kept, latest=due - self.rules.lead_s)
+            finding = await self._find(way, latest=due - self.rules.lead_s)
         await asyncio.sleep(due - loop.time())
-        finding = await self._drive(finding, due)
-        driven = {Step.DRIVEN.value: 1e3 * (loop.time() - pulse.at_s)}
-        self._on_step(part, Step.DRIVEN)
-        self._end(replace(finding.ended, timings={**finding.ended.timings, **driven}))
+        ended = (await self._drive(finding, due)).ended
+        self._reached(way, Step.DRIVEN)
+        driven = {Step.DRIVEN.value: way.moments[Step.DRIVEN]}
+        ended = replace(ended, timings={**ended.timings, **driven})
+        self._end(Finished(ended=ended, shots=way.shots, judged=way.judged))
 
-    async def _find(self, part: int, pulse: Pulse, kept: asyncio.Future[None], *, latest: float) -> _Finding:
+    async def _find(self, way: _Way, *, latest: float) -> _Finding:
         """A verdict in time, or why there is none."""
-        loop, step, moments = asyncio.get_running_loop(), Step.BEGUN, dict[str, float]()
-
-        def reached(new: Step) -> None:
-            nonlocal step
-            step = new
-            moments[step.value] = 1e3 * (loop.time() - pulse.at_s)
-            self._on_step(part, step)
-
+        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(latest):
-                shot = await self._capture(pulse)
-                reached(Step.CAPTURED)
-                judged = await loop.run_in_executor(self._model, self._judge, shot)
-                reached(Step.JUDGED)
-                await asyncio.shield(kept)
-                reached(Step.KEPT)
-        except TimeoutError:
-            return self._failed(
-                part, Outcome.TIMEOUT, step, f"not decided {self.rules.lead_s} s before it was due"
-            )
-        except DeviceError as error:
-            return self._fault(part, "camera", str(error))
-        except StorageError as error:
-            self._halt(error)
-            return self._fault(part, "ledger", str(error))
-        except InputError as error:
-            return self._fault(part, "picture", str(error))
+                way.shots, judge = await asyncio.gather(self._eyes.capture(way.pulse), self._choose())
+                self._reached(way, Step.CAPTURED)
+                way.judged = judged = await loop.run_in_executor(self._model, judge, way.shots)
+                self._reached(way, Step.JUDGED)
+                await asyncio.shield(way.kept)
+                self._reached(way, Step.KEPT)
         except Exception as error:  # noqa: BLE001  (whatever a driver or model does, the part gets its output and its outcome)
-            return self._fault(part, "internal", f"{type(error).__name__}: {error}")
+            return self._unjudged(way, error)
         verdict = judged.verdict
         ended = Ended(
-            part=part,
+            part=way.part,
             outcome=Outcome(verdict.decision),
             reason=verdict.reason,
             detail=verdict.detail,
             probability=verdict.probability,
             label=verdict.label,
             bundle=judged.bundle,
-            frame_id=shot.frame_id,
-            timings={**judged.timings, **moments},
+            frame_id=way.shots[0].frame_id,
+            timings={**judged.timings, **way.moments},
         )
         return _Finding(decision=verdict.decision, ended=ended)
 
-    def _new(self, shot: Shot) -> Shot:
-        """The shot, if it is later than the last.
+    async def _choose(self) -> Judge:
+        """The model of the product that runs now."""
+        source = self._devices.recipe
+        if source is None or self._recipe is None:
+            return self._judges.choose(None)
+        try:
+            await self._recipe.ready()
+            return self._judges.choose(await source.code())
+        except DeviceError as error:
+            self._recipe.lost()
+            self._alarm(f"recipe: {error}")
+            raise _NoRecipeError(str(error)) from error
+        except LoupeError as error:
+            self._alarm(f"recipe: {error}")
+            raise _NoRecipeError(str(error)) from error
 
-        Raises:
-            DeviceError: it is the last one again, or an older one.
-        """
-        last, self._last_shot = self._last_shot, shot
-        if last is None:
-            return shot
-        for what, before, now in (
-            ("frame id", last.frame_id, shot.frame_id),
-            ("device time", last.device_ns, shot.device_ns),
-        ):
-            if before is not None and now is not None and now <= before:
-                self._last_shot = last
-                again = "the same frame again" if now == before else "an older frame"
-                raise DeviceError(f"{shot.name}: expected a {what} above {before}, found {now}: {again}")
-        return shot
+    def _reached(self, way: _Way, step: Step) -> None:
+        way.step = step
+        way.moments[step] = 1e3 * (asyncio.get_running_loop().time() - way.pulse.at_s)
+        self._on_step(way.part, step)
+
+    def _unjudged(self, way: _Way, error: Exception) -> _Finding:
+        """What a part that has no verdict is called, by what kept it from one."""
+        match error:
+            case TimeoutError():
+                detail = f"not decided {self.rules.lead_s} s before it was due"
+                return self._failed(way.part, Outcome.TIMEOUT, way.step, detail)
+            case StorageError():
+                self._halt(error)
+                reason = "ledger"
+            case DeviceError():
+                reason = "camera"
+            case _NoRecipeError():
+                reason = "recipe"
+            case InputError():
+                reason = "picture"
+            case _:
+                return self._fault(way.part, "internal", f"{type(error).__name__}: {error}")
+        return self._fault(way.part, reason, str(error))
 
     async def _drive(self, finding: _Finding, due: float) -> _Finding:
         """Move the output; what is late or not taken is no verdict any more."""
@@ -361,8 +356,10 @@ class Station:
             ended=Ended(part=part, outcome=outcome, reason=reason, detail=detail),
         )
 
-    def _end(self, ended: Ended) -> None:
+    def _end(self, finished: Finished) -> None:
+        ended = finished.ended
         self.counts[ended.outcome] += 1
+        self._on_end(finished)
         kept = self._book.end(ended)
         self._promised.add(kept)
         kept.add_done_callback(lambda done: self._ended(ended.part, done))

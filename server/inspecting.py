@@ -118,7 +118,7 @@ class Inspecting:
             if order.explain or order.heatmap:
                 with TRACER.start_as_current_span("explain"):
                     explanation, heatmap = await self._pool.run(
-                        lambda: _evidence(model, inspection, heatmap=order.heatmap),
+                        lambda: _evidence(model, inspection, order),
                         deadline=order.deadline,
                         lane=order.lane,
                     )
@@ -161,6 +161,6 @@ def _inspection(model: Loaded, decoded: _Decoded, served: Served[Prediction]) ->
     )
 
 
-def _evidence(model: Loaded, inspection: Inspection, *, heatmap: bool) -> tuple[Explanation, bytes]:
-    explanation = explain(model.inspector, inspection)
-    return explanation, encode_png(picture(inspection, explanation)) if heatmap else b""
+def _evidence(model: Loaded, inspection: Inspection, order: Order) -> tuple[Explanation, bytes]:
+    explanation = explain(model.inspector, inspection, counterfactual=order.explain)
+    return explanation, encode_png(picture(inspection, explanation)) if order.heatmap else b""

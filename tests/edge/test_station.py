@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.ledger import Outcome
+from edge.parts import Judged, Step
 from edge.ports import Pulse, Shot
-from edge.station import Judged, Step
-from tests.edge.world import RULES, FakeActuator, FakeBook, FakeCamera, World, judged, lost
+from tests.edge.world import RULES, FakeActuator, FakeBook, FakeCamera, FakeRecipe, World, judged, lost
 from vision.errors import DeviceError, ImageError, StorageError
 from vision.inspection.policy import Decision
 
@@ -28,7 +28,7 @@ def by_turn(decisions: Sequence[Decision]) -> "dict[int, Judged]":
 
 def test_each_part_is_judged_and_its_gate_moves_when_it_is_there() -> None:
     answers = by_turn([Decision.ACCEPT, Decision.REJECT, Decision.REVIEW])
-    world = World(every(0.1, 3), judge=lambda shot: answers[shot.image[0]]).run()  # type: ignore[index]
+    world = World(every(0.1, 3), judge=lambda shots: answers[shots[0].image[0]]).run()  # type: ignore[index]
 
     assert [outcome for outcome, _ in world.outcomes] == [Outcome.ACCEPT, Outcome.REJECT, Outcome.REVIEW]
     assert world.actuator.driven == [
@@ -103,13 +103,94 @@ def test_after_a_stale_frame_the_next_good_one_is_judged() -> None:
     [(ImageError("frame: truncated"), "picture"), (ZeroDivisionError("1/0"), "internal")],
 )
 def test_whatever_the_model_does_the_part_has_an_outcome(trouble: Exception, reason: str) -> None:
-    def fail(_: Shot) -> Judged:
+    def fail(_: tuple[Shot, ...]) -> Judged:
         raise trouble
 
     world = World(every(0.1, 1), judge=fail).run()
 
     assert world.outcomes == [(Outcome.FAULT, reason)]
     assert world.actuator.driven == [(0.25, Decision.REJECT)]
+
+
+# --- several cameras
+
+
+def test_every_camera_sees_the_part_and_the_model_all_their_pictures() -> None:
+    seen = list[tuple[Shot, ...]]()
+
+    def keep(shots: tuple[Shot, ...]) -> Judged:
+        seen.append(shots)
+        return judged()
+
+    second = FakeCamera({0: Shot(image=b"other", frame_id=70)})
+    World(every(0.1, 1), others=[second], judge=keep).run()
+
+    assert [shot.image for shot in seen[0]] == [bytes([0]), b"other"]
+
+
+def test_cameras_are_asked_at_the_same_time() -> None:
+    slow = [FakeCamera({0: 0.1}) for _ in range(4)]
+    world = World(every(0.1, 1), others=slow).run()
+    assert world.outcomes == [(Outcome.ACCEPT, "confident")]
+    assert world.book.ended[1].timings["captured"] == pytest.approx(100)
+
+
+def test_a_part_that_one_camera_missed_is_a_fault_and_the_others_go_on() -> None:
+    second = FakeCamera({1: lost()})
+    world = World(every(0.1, 3), others=[second]).run()
+
+    assert world.outcomes == [
+        (Outcome.ACCEPT, "confident"),
+        (Outcome.FAULT, "camera"),
+        (Outcome.ACCEPT, "confident"),
+    ]
+    assert world.alarms == ["camera 2: camera 1: unplugged"]
+    assert (world.camera.opened, second.opened) == (1, 2)
+
+
+# --- changing over
+
+
+def test_each_part_is_judged_by_the_recipe_that_ran_when_it_passed_the_trigger() -> None:
+    world = World(every(0.1, 4), recipe=FakeRecipe([1, 1, 2, 1])).run()
+    assert [world.book.ended[part].bundle for part in range(1, 5)] == [
+        f"recipe {code}" for code in (1, 1, 2, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "why"),
+    [(404, "expected one of 1, 2, found 404"), (DeviceError("PLC: no answer"), "PLC: no answer")],
+)
+def test_a_part_of_an_unknown_product_gets_the_fail_safe_output(trouble: int | Exception, why: str) -> None:
+    world = World(every(0.1, 3), recipe=FakeRecipe([1, trouble, 2])).run()
+
+    assert world.outcomes == [
+        (Outcome.ACCEPT, "confident"),
+        (Outcome.FAULT, "recipe"),
+        (Outcome.ACCEPT, "confident"),
+    ]
+    assert why in world.book.ended[2].detail
+    assert [decision for _, decision in world.actuator.driven][1] == RULES.fail_safe
+    assert len(world.alarms) == 1
+
+
+def test_a_recipe_that_is_said_too_late_is_a_timeout() -> None:
+    world = World(every(1.0, 2), recipe=FakeRecipe([0.5, 1])).run()
+    assert [outcome for outcome, _ in world.outcomes] == [Outcome.TIMEOUT, Outcome.ACCEPT]
+
+
+# --- what is told of a part
+
+
+def test_what_became_of_a_part_is_told_with_its_pictures_and_its_verdict() -> None:
+    world = World(every(0.1, 3), camera=FakeCamera({1: lost()})).run()
+
+    assert [one.ended for one in world.finished] == [world.book.ended[part] for part in (1, 2, 3)]
+    first, second, _ = world.finished
+    assert [shot.image for shot in first.shots] == [bytes([0])]
+    assert first.judged == judged()
+    assert (second.shots, second.judged) == ((), None)
 
 
 # --- the gate

@@ -3,15 +3,16 @@
 import asyncio
 import selectors
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from typing_extensions import override
 
 from edge.ledger import Ended, Found, Outcome
+from edge.parts import Finished, Judge, Judged, Step
 from edge.ports import Devices, Pulse, Shot
-from edge.station import Judged, Rules, Station, Step
-from vision.errors import DeviceError, StorageError
+from edge.station import Rules, Station
+from vision.errors import DeviceError, NotFoundError, StorageError
 from vision.inspection.policy import Decision, Reason, Verdict
 
 Result = TypeVar("Result")
@@ -190,17 +191,52 @@ def judged(decision: Decision = Decision.ACCEPT) -> Judged:
 
 
 @dataclass
+class FakeRecipe:
+    """Codes by turn; an error among them is raised, seconds are how long it takes to say 1."""
+
+    script: Sequence[int | Exception | float]
+    _turn: int = 0
+
+    async def open(self) -> None: ...
+
+    async def code(self) -> int:
+        one = self.script[self._turn]
+        self._turn += 1
+        await befall(one)
+        return one if isinstance(one, int) else 1
+
+    async def close(self) -> None: ...
+
+
+@dataclass
+class _Judges:
+    """One model for every product but 404; it hears which one a part is in its bundle's name."""
+
+    judge: Judge
+
+    def choose(self, recipe: int | None) -> Judge:
+        if recipe == 404:
+            raise NotFoundError("recipe: expected one of 1, 2, found 404")
+        if recipe is None:
+            return self.judge
+        return lambda shots: replace(self.judge(shots), bundle=f"recipe {recipe}")
+
+
+@dataclass
 class World:
     """A station with everything around it; `run` until its trigger has no more."""
 
     pulses: Sequence[Pulse | Exception]
     camera: FakeCamera = field(default_factory=FakeCamera)
+    others: Sequence[FakeCamera] = ()  # that see each part as well
+    recipe: "FakeRecipe | None" = None
     actuator: FakeActuator = field(default_factory=FakeActuator)
     book: FakeBook = field(default_factory=FakeBook)
-    judge: Callable[[Shot], Judged] = lambda _: judged()
+    judge: Judge = lambda _: judged()
     rules: Rules = RULES
     alarms: list[str] = field(default_factory=list)
     steps: list[tuple[int, Step]] = field(default_factory=list)
+    finished: list[Finished] = field(default_factory=list)
 
     def run(self) -> "World":
         simulated(self._station_runs())
@@ -216,10 +252,16 @@ class World:
     async def _station_runs(self) -> None:
         station = Station(
             "cell",
-            Devices(trigger=FakeTrigger(self.pulses), camera=self.camera, actuator=self.actuator),
-            judge=self.judge,
+            Devices(
+                trigger=FakeTrigger(self.pulses),
+                cameras=(self.camera, *self.others),
+                actuator=self.actuator,
+                recipe=self.recipe,
+            ),
+            judges=_Judges(self.judge),
             book=self.book,
             rules=self.rules,
+            on_end=self.finished.append,
             on_step=lambda part, step: self.steps.append((part, step)),
             alarm=self.alarms.append,
         )

@@ -147,7 +147,8 @@ def _one(inspector: Inspector, image: Path, heatmap: Path | None, *, explaining:
         "timings": asdict(inspection.timings),
     }
     if explaining or heatmap:
-        result |= _evidence(inspection, explain(inspector, inspection), heatmap, explaining=explaining)
+        explanation = explain(inspector, inspection, counterfactual=explaining)
+        result |= _evidence(inspection, explanation, heatmap, explaining=explaining)
     return result
 
 

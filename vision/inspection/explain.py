@@ -31,7 +31,7 @@ class Explanation:
         source_box_xyxy: the region in pixels of the original picture.
         log_odds: what the whole picture says for that defect against good, calibrated.
         contribution: the region's part of `log_odds`; negative evidence elsewhere can make it larger than the whole.
-        counterfactual: the verdict with the region replaced by its surroundings.
+        counterfactual: the verdict with the region replaced by its surroundings; absent where that was not asked.
     """
 
     defect: str
@@ -53,17 +53,21 @@ class Explanation:
         )
 
 
-def explain(inspector: Inspector, inspection: Inspection) -> Explanation:
-    """Explain an inspection; costs one more pass where there is a region to take away."""
+def explain(inspector: Inspector, inspection: Inspection, *, counterfactual: bool = True) -> Explanation:
+    """Explain an inspection.
+
+    Args:
+        counterfactual: ask the model once more where there is a region to take away; else only what is known already.
+    """
     prediction, prepared = inspection.prediction, inspection.prepared
     temperature = inspector.decision.temperature
     defect = worst_defect(prediction.logits, inspector.labels, inspector.spec.good)
     weighed = evidence(prediction.cam, defect, inspector.good) / np.float32(temperature)
     region = hottest_region(weighed, inspector.bundle.manifest.preprocess.size_wh)
-    counterfactual = None
-    if region is not None:
+    without_it = None
+    if region is not None and counterfactual:
         without = _without(prepared, region)
-        counterfactual = inspector.judge(inspector.predict([without])[0], None, watch=False)
+        without_it = inspector.judge(inspector.predict([without])[0], None, watch=False)
     difference = float(prediction.logits[defect] - prediction.logits[inspector.good])
     return Explanation(
         defect=inspector.labels[defect],
@@ -72,7 +76,7 @@ def explain(inspector: Inspector, inspection: Inspection) -> Explanation:
         source_box_xyxy=prepared.to_source(region.box_xyxy) if region else None,
         log_odds=difference / temperature,
         contribution=region.contribution if region else 0.0,
-        counterfactual=counterfactual,
+        counterfactual=without_it,
     )
 
 
