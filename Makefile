@@ -26,7 +26,7 @@ setup: .venv/.ready  ## make .venv with everything, at the tested versions
 
 rig:  ## install the Debian packages that some tests need (root)
 	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium postgresql
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium postgresql strace
 
 demo: setup  ## train, certify, export and inspect real solar cells; about ten minutes
 	@if [ -f $(DEMO)/manifest.csv ] && [ -d $(DEMO)/run ]; then rm -rf $(DEMO); fi  # an earlier demo, nothing else
