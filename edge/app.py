@@ -17,6 +17,7 @@ from edge.drivers import devices_of
 from edge.judging import BundleJudges, Looking, judge_with
 from edge.ledger import Ledger, Outcome
 from edge.line import Line, StationTable
+from edge.parts import Judges, Step
 from edge.ports import Device
 from edge.station import Rules, Station
 from edge.tiles import Tiles
@@ -69,20 +70,32 @@ def run_line(
     *,
     alarm: Callable[[str, str], None],
     started: Callable[[Sequence[str]], None],
+    on_step: Callable[[str, int, Step], None] = lambda _station, _part, _step: None,
+    open_judges: Callable[[StationTable, Settings], Judges] | None = None,
 ) -> "Running":
     """Start every station, each in a thread with an event loop of its own.
 
     Args:
         alarm: told a station's name and what a person must look at; called in the station's thread.
         started: told the names, once all models are warm.
+        on_step: told, in the station's thread, how far each part has come.
+        open_judges: another way to a station's models than from its bundles, for trials without one.
 
     Raises:
         BundleError: a bundle cannot be used here.
         MissingExtraError: a device needs a library that is not installed.
     """
     boot = uuid.uuid4().hex
+    judges_of = open_judges or bundle_judges
     stations = [
-        _station(line, one, _judges(one, settings), boot=boot, alarm=partial(alarm, one.name))
+        _station(
+            line,
+            one,
+            judges_of(one, settings),
+            boot=boot,
+            alarm=partial(alarm, one.name),
+            on_step=partial(on_step, one.name),
+        )
         for one in line.station
     ]
     started([one.name for one in stations])
@@ -146,7 +159,7 @@ class _Thread(threading.Thread):
         await self.station.run(self._ending)
 
 
-def _judges(table: StationTable, settings: Settings) -> BundleJudges:
+def bundle_judges(table: StationTable, settings: Settings) -> BundleJudges:
     """Every product's model is loaded before the line starts: changing over waits for nothing."""
     tiles = None if table.tiles is None else Tiles(**table.tiles.model_dump())
     looking = Looking(tiles=tiles, merge=table.merge)
@@ -159,7 +172,13 @@ def _judges(table: StationTable, settings: Settings) -> BundleJudges:
 
 
 def _station(
-    line: Line, table: StationTable, judges: BundleJudges, *, boot: str, alarm: Callable[[str], None]
+    line: Line,
+    table: StationTable,
+    judges: Judges,
+    *,
+    boot: str,
+    alarm: Callable[[str], None],
+    on_step: Callable[[int, Step], None],
 ) -> Station:
     folder = line.data / table.name
     writer = LedgerWriter(
@@ -175,7 +194,13 @@ def _station(
         counter_modulo=modulo,
     )
     return Station(
-        table.name, devices_of(table, folder), judges=judges, book=writer, rules=rules, alarm=alarm
+        table.name,
+        devices_of(table, folder),
+        judges=judges,
+        book=writer,
+        rules=rules,
+        alarm=alarm,
+        on_step=on_step,
     )
 
 

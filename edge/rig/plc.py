@@ -1,4 +1,4 @@
-"""A PLC beside a conveyor, simulated: a part counter, a gate on three coils, and a heartbeat register. For trials, tests and benchmarks.
+"""A PLC beside a conveyor, simulated: a part counter, a gate on three coils, a heartbeat register, and a recipe's code. For trials, tests and benchmarks.
 
     python -m edge.rig.plc [--port 5020] [--period-s 0.2]
 
@@ -23,6 +23,7 @@ from vision.errors import DeviceError
 
 COUNTER: Final = 0
 HEARTBEAT: Final = 10
+RECIPE: Final = 11
 COILS: Final = {"accept": 0, "reject": 1, "review": 2}
 _WRITE_COIL: Final = 5
 _WRITE_REGISTER: Final = 6
@@ -71,6 +72,11 @@ class Plc:
     def convey(self, parts: int, period_s: float) -> None:
         """Parts one after the other, on an even grid."""
         asyncio.run_coroutine_threadsafe(self._convey(parts, period_s), self._loop).result()
+
+    def run_product(self, code: int) -> None:
+        """From now on parts are of this product."""
+        ending = self._server.async_setValues(1, 16, RECIPE, [code])
+        asyncio.run_coroutine_threadsafe(ending, self._loop).result(10)
 
     def gate(self) -> list[tuple[float, str]]:
         """When each pulse began, and for which decision."""
@@ -142,7 +148,7 @@ def main() -> None:
     options.add_argument("--period-s", type=float, default=0.2, help="between two parts")
     given = options.parse_args()
     sys.stdout.write(
-        f"PLC on 127.0.0.1:{given.port}: counter in holding register {COUNTER}, coils {COILS}, heartbeat in register {HEARTBEAT}\n"
+        f"PLC on 127.0.0.1:{given.port}: counter in holding register {COUNTER}, coils {COILS}, heartbeat in register {HEARTBEAT}, recipe in register {RECIPE}\n"
     )
     one, said = Plc(given.port), 0
     one.start()

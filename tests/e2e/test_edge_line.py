@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from edge.ledger import Outcome, audit
-from edge.rig.plc import COUNTER, HEARTBEAT, Plc, plc
+from edge.rig.plc import COUNTER, HEARTBEAT, RECIPE, Plc, plc
 from tests.bundles import make_bundle, part, spotted, stranger
 from tests.e2e.serving import clean_environment, eventually
 from vision.image import encode_png
@@ -274,3 +274,68 @@ def test_a_gate_that_a_dead_box_would_leave_open_is_refused(box: Path) -> None:
     ended = loupe(box, "edge", "check", "--config", path)
     assert ended.returncode == 2
     assert "actuator.heartbeat: expected a register that the PLC watches" in ended.stderr.replace("\n", " ")
+
+
+# --- several cameras, several products
+
+
+def test_a_defect_that_one_of_two_cameras_sees_rejects_the_part(box: Path) -> None:
+    path = journal(box, parts=3, period_s=0.1)
+    (box / "behind").mkdir()
+    (box / "behind" / "1.png").write_bytes(encode_png(spotted(7)))
+    camera = '{ kind = "folder", folder = "parts", again = true }'
+    both = f'[{camera}, {{ kind = "folder", folder = "behind", again = true }}]'
+    path.write_text(path.read_text().replace(camera, both))
+
+    ended = loupe(box, "edge", "run", "--config", path)
+
+    assert "infeed: 0 accept, 3 reject, 0 review, 0 timeout, 0 fault" in ended.stdout
+    checked = loupe(box, "edge", "check", "--config", path, "--json")
+    assert {"camera 1", "camera 2"} <= {one["what"] for one in json.loads(checked.stdout)["found"]}
+
+
+def products(path: Path, source: str) -> None:
+    """Plates under code 1, and under code 2 those whose every picture goes to a person."""
+    make_bundle(path.parent / "careful.loupe", certified=False)
+    recipes = '{ code = 1, bundle = "plates.loupe" }, { code = 2, bundle = "careful.loupe" }'
+    changeover = f"changeover = {{ source = {source}, recipe = [{recipes}] }}"
+    path.write_text(path.read_text().replace('bundle = "plates.loupe"', changeover, 1))
+
+
+def test_the_plc_says_which_product_runs_and_no_part_is_judged_by_the_other_model(box: Path) -> None:
+    with plc() as gate:
+        products(
+            line(box, gate.port),
+            f'{{ kind = "modbus", address = "127.0.0.1:{gate.port}", register = {RECIPE} }}',
+        )
+        gate.run_product(1)
+        with running(box, gate) as station:
+            gate.convey(3, 0.1)
+            gate.run_product(2)  # while those parts are on their way to the gate
+            gate.convey(3, 0.1)
+            eventually(accounted(box, 6))
+            gate.run_product(3)
+            gate.part()
+            eventually(accounted(box, 7))
+            said = station.stop()
+        assert said["infeed"]["outcomes"] == {"accept": 1, "reject": 1, "review": 4, "timeout": 0, "fault": 1}
+        assert [decision for _, decision in gate.gate()] == [*SEEN, "review", "review", "review", "reject"]
+
+
+def test_an_operator_says_which_product_runs(box: Path) -> None:
+    path = journal(box, parts=3, period_s=0.1)
+    products(path, '{ kind = "operator" }')
+
+    unsaid = loupe(box, "edge", "check", "--config", path)
+    assert unsaid.returncode == 1
+    assert "loupe edge recipe" in unsaid.stdout
+    wrong = loupe(box, "edge", "recipe", 3, "--config", path)
+    assert wrong.returncode == 2
+    assert "expected one of the codes 1, 2, found 3" in wrong.stderr
+
+    for code, outcomes in ((1, "1 accept, 1 reject, 1 review"), (2, "0 accept, 0 reject, 3 review")):
+        assert loupe(box, "edge", "recipe", code, "--config", path).returncode == 0
+        ended = loupe(box, "edge", "run", "--config", path)
+        assert f"infeed: {outcomes}, 0 timeout, 0 fault" in ended.stdout
+    shown = json.loads(loupe(box, "edge", "recipe", "--config", path, "--json").stdout)
+    assert (shown["station"], shown["code"]) == ("infeed", 2)
