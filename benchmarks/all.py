@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 KEPT = ROOT / "docs" / "benchmarks.json"
 PICTURE = ROOT / "docs" / "pictures" / "benchmarks.svg"
-_MEASURED = frozenset({"--part", "--recipe", "--only", "--peers", "--rounds", "--seconds"})
+_SHORT = ("inspection", "certificates", "edge")
+_MEASURED = frozenset({"--soak-minutes", "--part", "--recipe", "--only", "--peers", "--rounds", "--seconds"})
 
 
 def main() -> None:
@@ -36,9 +37,7 @@ def main() -> None:
     options.add_argument("--work", default="runs", help="with --long: where the runs are kept")
     options.add_argument("--only", help="the table to make anew, by its heading in docs/benchmarks.md")
     given = options.parse_args()
-    scripts = (
-        long_ones(given) if given.long else {name: [name] for name in ("inspection", "certificates", "edge")}
-    )
+    scripts = long_ones(given) if given.long else {name: [name] for name in _SHORT}
     if given.only is not None and given.only not in scripts:
         options.error(f"--only: expected one of {', '.join(scripts)}, found '{given.only}'")
     kept: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
@@ -69,6 +68,8 @@ def long_ones(given: argparse.Namespace) -> dict[str, list[str]]:
         "training": ["training"],
         "serving": ["serving"],
         "serving, beside others": ["serving", *peers],
+        "edge, long": ["edge", "--only", "soak", "--soak-minutes", "30"],
+        "edge, kills and power cuts": ["edge_durability", "--work", str(work / "edge")],
     }
     if given.data:
         kept_at = work / "elpv"

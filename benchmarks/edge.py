@@ -1,6 +1,6 @@
 """What a station at the line costs, keeps up with, and how evenly its gate moves.
 
-    python benchmarks/edge.py [--only PART,...]
+    python benchmarks/edge.py [--only PART,...] [--soak-minutes 2]
 
 A simulated PLC with a conveyor and a gate runs in this process; each line is a `loupe edge run` of its own. The models are untrained and
 answer nonsense at full speed; pictures are JPEGs of one megapixel in a folder. Times come from the rows of the ledger and, for the gate, from the PLC.
@@ -36,7 +36,8 @@ from training.recipe import read_recipe
 from vision.qualify import qualify
 from vision.settings import Settings
 
-PARTS = ("overhead", "two_stations", "resnet50", "slow_line")
+PARTS = ("overhead", "two_stations", "resnet50", "slow_line", "soak", "installed")
+ROOT = Path(__file__).parents[1]
 DUE_S = 0.25
 POLL_S = 0.002
 
@@ -56,24 +57,34 @@ class Shift:
     parts: int
     off_ms: tuple[float, ...]
     ready_s: float
-    resident_mib: float
+    resident_over_time_mib: tuple[float, ...]
+
+    @property
+    def resident_mib(self) -> float:
+        return self.resident_over_time_mib[-1]
 
 
 def main() -> None:
     options = parser(__doc__ or "")
     options.add_argument("--only", default=",".join(PARTS), help=f"which of {', '.join(PARTS)}")
-    wanted = set(options.parse_args().only.split(","))
+    options.add_argument("--soak-minutes", type=float, default=2.0)
+    given = options.parse_args()
+    wanted = set(given.only.split(","))
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         pictures(work)
-        if wanted & {"overhead", "two_stations"}:
+        if wanted & {"overhead", "two_stations", "soak"}:
             bundle(work, "small", "resnet18", 128)
         if wanted & {"resnet50", "slow_line"}:
             bundle(work, "large", "resnet50", 224)
         for measure in (overhead, two_stations, resnet50, slow_line):
             if measure.__name__ in wanted:
                 figures += measure(work)
+        if "soak" in wanted:
+            figures += soak(work, given.soak_minutes)
+        if "installed" in wanted:
+            figures += installed(work)
     emit(figures)
 
 
@@ -169,6 +180,42 @@ def slow_line(work: Path) -> list[Figure]:
     ]
 
 
+def soak(work: Path, minutes: float) -> list[Figure]:
+    """600 parts a minute for a while: nothing may grow."""
+    shift = work_shift(work, ["small"], parts=max(100, round(600 * minutes)), period_s=0.1)
+    half = len(shift.resident_over_time_mib) // 2
+    grown = max(shift.resident_over_time_mib[half:]) - max(shift.resident_over_time_mib[:half])
+    return [
+        Figure(
+            name="edge_soak_growth_mib",
+            value=round(grown, 2),
+            unit="MiB",
+            target="<= 2",
+            runs=shift.parts,
+            note=f"highest resident memory of the second half of {minutes:g} min over that of the first; {shift.missed} parts without a verdict",
+        )
+    ]
+
+
+def installed(work: Path) -> list[Figure]:
+    """What `pip install loupe[edge]` puts on a disk, with all it needs."""
+    environment = work / "installed"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    python = f"--python={environment / 'bin' / 'python'}"
+    install = [sys.executable, "-m", "pip", python, "install", "--quiet", "--no-compile"]
+    subprocess.run([*install, "--constraint", ROOT / "constraints.txt", f"{ROOT}[edge]"], check=True)
+    size = sum(path.lstat().st_size for path in environment.rglob("*") if path.is_file()) / 1e6
+    return [
+        Figure(
+            name="edge_installed_mb",
+            value=round(size, 1),
+            unit="MB",
+            target="<= 450",
+            note="the environment's files, without bytecode",
+        )
+    ]
+
+
 def missed(name: str, shift: Shift, what: str) -> Figure:
     """How many parts had no verdict at the gate in time."""
     taken = [row["kept"] for rows in shift.rows for row in rows]
@@ -188,11 +235,12 @@ def work_shift(work: Path, bundles: Sequence[str], *, parts: int, period_s: floa
     with plc() as first, plc() as second:
         gates = [first, second][: len(bundles)]
         write_line(work, data, bundles, gates)
-        with running(data / "line.toml", work, gates) as (process, ready_s):
-            watched = psutil.Process(process.pid)
+        with (
+            running(data / "line.toml", work, gates) as (process, ready_s),
+            resident_memory(process.pid) as resident,
+        ):
             convey(gates, parts, period_s)
             time.sleep(4 * DUE_S)
-            resident = watched.memory_info().rss / 2**20
         ledgers = [data / "data" / f"station{number}" for number in range(len(bundles))]
         found = [audit(one) for one in ledgers]
         verdicts = (Outcome.ACCEPT, Outcome.REJECT, Outcome.REVIEW)
@@ -208,8 +256,26 @@ def work_shift(work: Path, bundles: Sequence[str], *, parts: int, period_s: floa
             parts=len(gates) * parts,
             off_ms=tuple(offs),
             ready_s=ready_s,
-            resident_mib=resident,
+            resident_over_time_mib=tuple(resident),
         )
+
+
+@contextmanager
+def resident_memory(pid: int) -> Iterator[list[float]]:
+    """MiB, every second."""
+    process, seen, ending = psutil.Process(pid), list[float](), threading.Event()
+
+    def watch() -> None:
+        while not ending.wait(1.0):
+            seen.append(process.memory_info().rss / 2**20)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        ending.set()
+        watcher.join()
 
 
 def convey(gates: Sequence[Plc], parts: int, period_s: float) -> None:
