@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
+from edge.alarms import Calm
 from edge.app import run_line
 from edge.commands.options import ConfigOption
 from edge.ledger import Outcome
@@ -31,9 +32,8 @@ def run(config: ConfigOption, json: JsonFlag = False) -> None:
     def started(names: Sequence[str]) -> None:
         output.say(f"running {', '.join(names)}; ledgers in {line.data}")
 
-    running = run_line(
-        line, read_settings(), alarm=lambda station, what: output.warn(f"{station}: {what}"), started=started
-    )
+    alarm = Calm(lambda station, what: output.warn(f"{station}: {what}"))
+    running = run_line(line, read_settings(), alarm=alarm, started=started)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.stop())
     ran = running.wait()

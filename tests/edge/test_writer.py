@@ -1,0 +1,107 @@
+"""The ledger's thread: rows that wait for each other are kept together, and nothing is promised that the disk refused."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from edge.ledger import FILE, Ended, Ledger, Outcome, audit
+from edge.writer import LedgerWriter
+from tests.pictures import small_disk
+from vision.errors import StorageError
+
+
+def writer(
+    folder: Path,
+    *,
+    wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+    alarms: list[str] | None = None,
+    reserve: int = 4096,
+) -> LedgerWriter:
+    heard = alarms if alarms is not None else []
+    return LedgerWriter(
+        lambda: Ledger(folder, boot="boot", reserve_bytes=reserve), alarm=heard.append, wall=wall
+    )
+
+
+def ended(part: int) -> Ended:
+    return Ended(part=part, outcome=Outcome.ACCEPT, reason="confident")
+
+
+def test_what_was_promised_is_kept(tmp_path: Path) -> None:
+    async def work() -> None:
+        book = writer(tmp_path)
+        await book.start()
+        for _ in range(50):
+            part, begun = book.begin(None)
+            await asyncio.gather(begun, book.end(ended(part)))
+        await book.stop()
+
+    asyncio.run(work())
+    assert audit(tmp_path).outcomes[Outcome.ACCEPT] == 50
+
+
+def test_numbers_go_on_where_the_last_run_ended(tmp_path: Path) -> None:
+    async def work() -> int:
+        book = writer(tmp_path)
+        await book.start()
+        part, begun = book.begin(None)
+        await asyncio.gather(begun, book.end(ended(part)))
+        await book.stop()
+        return part
+
+    assert [asyncio.run(work()) for _ in range(3)] == [1, 2, 3]
+
+
+def test_a_wall_clock_that_leaps_confuses_no_part(tmp_path: Path) -> None:
+    """An hour back, two days on: times are for people, numbers are the order."""
+    leaps = iter([0, -3600, 2 * 86400, -7 * 86400])
+    begin = datetime(2026, 3, 29, 1, 59, tzinfo=UTC)
+
+    async def work() -> None:
+        book = writer(tmp_path, wall=lambda: begin + timedelta(seconds=next(leaps)))
+        await book.start()
+        for _ in range(4):
+            part, begun = book.begin(None)
+            await asyncio.gather(begun, book.end(ended(part)))
+        await book.stop()
+
+    asyncio.run(work())
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        rows = connection.execute("SELECT part, triggered_at FROM part ORDER BY part").fetchall()
+    assert [part for part, _ in rows] == [1, 2, 3, 4]
+    assert datetime.fromisoformat(rows[1][1]) < datetime.fromisoformat(rows[0][1])
+    assert audit(tmp_path).balanced
+
+
+def test_when_the_disk_is_full_the_reserve_goes_first_and_nothing_is_promised_after_it(
+    tmp_path: Path,
+) -> None:
+    alarms = list[str]()
+
+    async def fill(folder: Path) -> tuple[int, StorageError]:
+        book = writer(folder, alarms=alarms, reserve=256 * 1024)
+        await book.start()
+        kept = 0
+        try:
+            while True:
+                part, begun = book.begin(None)
+                await begun
+                await book.end(Ended(part=part, outcome=Outcome.FAULT, reason="camera", detail="x" * 2000))
+                kept += 1
+        except StorageError as error:
+            with pytest.raises(StorageError):
+                await book.begin(None)[1]
+            return kept, error
+        finally:
+            await book.stop()
+
+    with small_disk(tmp_path / "small", kibibytes=1024) as folder:
+        kept, error = asyncio.run(fill(folder))
+        assert "cannot be written" in str(error)
+        assert audit(folder).outcomes[Outcome.FAULT] == kept
+    assert alarms == ["the disk is full: the ledger's reserve is in use"]
