@@ -311,6 +311,7 @@ def test_the_plc_says_which_product_runs_and_no_part_is_judged_by_the_other_mode
         gate.run_product(1)
         with running(box, gate) as station:
             gate.convey(3, 0.1)
+            time.sleep(0.1)
             gate.run_product(2)  # while those parts are on their way to the gate
             gate.convey(3, 0.1)
             eventually(accounted(box, 6))
