@@ -4,16 +4,15 @@ Each life of the line is ended a moment after some part reached a step; the PLC 
 file, its ledger, and what its PLC saw.
 """
 
-import signal
+import os
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from typing import IO, Final
@@ -21,6 +20,7 @@ from typing import IO, Final
 from edge.ledger import FILE, Audit, Outcome, audit
 from edge.parts import Step
 from edge.rig.plc import Plc
+from edge.rig.victim import run
 from vision.errors import DeviceError
 
 ON_THE_WAY: Final = tuple(step for step in Step if step != Step.ENDED)
@@ -69,19 +69,21 @@ def conveyor(gate: Plc, period_s: float) -> Iterator[None]:
 class Life:
     """One run of `edge.rig.victim`, whose parts' steps are followed."""
 
-    def __init__(self, config: Path, *, stand_in: bool) -> None:
-        command = [sys.executable, "-m", "edge.rig.victim", "--config", str(config)]
-        self._process = subprocess.Popen(  # noqa: S603  (our own program)
-            [*command, "--stand-in"] if stand_in else command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
+    def __init__(self, config: Path, *, stand_in: bool, dies_at: tuple[Step, int] | None = None) -> None:
+        context = get_context("forkserver")
+        context.set_forkserver_preload(["edge.rig.victim"])  # so that a life begins within milliseconds
+        hearing, telling = context.Pipe(duplex=False)
+        self._process = context.Process(
+            target=run, args=(config, telling), kwargs={"stand_in": stand_in, "dies_at": dies_at}
         )
-        assert self._process.stdout is not None  # noqa: S101  (it is a pipe)
+        self._process.start()
+        telling.close()
         self._reached: dict[int, Step] = {}
         self._times: Counter[Step] = Counter()
-        self._heard = threading.Condition()
-        self._listener = threading.Thread(target=self._listen, args=(self._process.stdout,))
+        self._heard, self._over = threading.Condition(), False
+        steps = os.fdopen(os.dup(hearing.fileno()), "r")
+        hearing.close()
+        self._listener = threading.Thread(target=self._listen, args=(steps,))
         self._listener.start()
 
     def until(self, step: Step, times: int) -> None:
@@ -91,9 +93,7 @@ class Life:
             DeviceError: the line ended by itself, or stands.
         """
         with self._heard:
-            there = self._heard.wait_for(
-                lambda: self._times[step] >= times or not self._listener.is_alive(), _PATIENCE_S
-            )
+            there = self._heard.wait_for(lambda: self._times[step] >= times or self._over, _PATIENCE_S)
             if not there or self._times[step] < times:
                 raise DeviceError(f"the line: expected a part that is {step}, found none")
 
@@ -105,7 +105,7 @@ class Life:
 
     def stop(self) -> None:
         """Let it finish the parts on their way."""
-        self._process.send_signal(signal.SIGTERM)
+        self._process.terminate()
         self._end()
 
     def _listen(self, steps: IO[str]) -> None:
@@ -117,18 +117,20 @@ class Life:
                     self._times[Step(step)] += 1
                     self._heard.notify_all()
         with self._heard:
+            self._over = True
             self._heard.notify_all()
 
     def _end(self) -> None:
-        self._process.wait(_PATIENCE_S)
-        self._listener.join()
+        self._process.join(_PATIENCE_S)
+        self._listener.join(_PATIENCE_S)
 
 
 def kill_at(config: Path, step: Step, *, chance: Random, stand_in: bool) -> Counter[Step]:
-    """Start the line and kill it a moment after a part reached a step; the steps at which parts were interrupted."""
-    life = Life(config, stand_in=stand_in)
+    """Start the line and kill it when some part has reached a step, at once or a moment later; the steps at which parts were interrupted."""
+    times, at_once = chance.randint(1, 6), chance.random() < 0.5
+    life = Life(config, stand_in=stand_in, dies_at=(step, times) if at_once else None)
     try:
-        life.until(step, chance.randint(1, 6))
+        life.until(step, times)
         time.sleep(chance.uniform(0, 0.004))
     finally:
         interrupted = life.kill()

@@ -1,19 +1,17 @@
 """A line that says how far each part has come, to be killed at any moment.
 
-    python -m edge.rig.victim --config line.toml [--stand-in]
-
-prints `STATION PART STEP` for each step; with a stand-in no model is loaded: each picture takes some milliseconds, and verdicts take turns.
+With a stand-in no model is loaded: each picture takes some milliseconds, and verdicts take turns.
 """
 
-import argparse
 import itertools
 import logging
 import os
 import signal
-import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
@@ -42,40 +40,34 @@ class StandIn:
         return Judged(verdict=verdict, bundle="stand-in")
 
 
-def stand_in(table: StationTable, settings: Settings) -> StandIn:  # noqa: ARG001  (no bundle is opened)
+def _stand_in(table: StationTable, settings: Settings) -> StandIn:  # noqa: ARG001  (no bundle is opened)
     """Instead of a station's models."""
     return StandIn()
 
 
-def _tell(station: str, part: int, step: Step) -> None:
-    os.write(
-        1, f"{station} {part} {step}\n".encode()
-    )  # at once: what stays in a buffer dies with its process
+def run(config: Path, steps: Connection, *, stand_in: bool, dies_at: tuple[Step, int] | None = None) -> None:
+    """Run a line until SIGTERM, and write `STATION PART STEP` for each step. In a process of its own.
 
+    Args:
+        dies_at: kill it with -9 when parts have reached a step so many times: steps that pass too fast for anybody outside.
+    """
+    times = Counter[Step]()
 
-def _warn(station: str, what: str) -> None:
-    sys.stderr.write(f"{station}: {what}\n")
+    def tell(station: str, part: int, step: Step) -> None:
+        # at once: what stays in a buffer dies with its process
+        os.write(steps.fileno(), f"{station} {part} {step}\n".encode())
+        times[step] += 1
+        if dies_at == (step, times[step]):
+            os.kill(os.getpid(), signal.SIGKILL)
 
-
-def main() -> None:
-    options = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    options.add_argument("--config", type=Path, required=True)
-    options.add_argument("--stand-in", action="store_true", help="judge without a model")
-    given = options.parse_args()
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
     running = run_line(
-        read_line(given.config),
+        read_line(config),
         read_settings(),
-        alarm=_warn,
+        alarm=lambda _station, _what: None,
         started=lambda _: None,
-        on_step=_tell,
-        open_judges=stand_in if given.stand_in else None,
+        on_step=tell,
+        open_judges=_stand_in if stand_in else None,
     )
     signal.signal(signal.SIGTERM, lambda *_: running.stop())
     running.wait()
-
-
-if __name__ == "__main__":
-    main()
