@@ -193,7 +193,7 @@ def _listeners(
     if given.budget_mib:
         terms = Terms(
             budget_bytes=given.budget_mib * _MIB,
-            keep_free_bytes=given.keep_free_mib * _MIB,
+            keep_free_bytes=(given.keep_free_mib + line.reserves_mib) * _MIB,
             accept_share=given.accept_share,
         )
         heard_by.append(Pictures(line.data / table.name / FOLDER, terms, boot=boot, alarm=alarm))

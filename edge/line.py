@@ -146,12 +146,12 @@ class PicturesTable(Table):
 
     Attributes:
         budget_mib: of disk, for each station; with 0 none are kept.
-        keep_free_mib: of the disk, which pictures leave to others.
+        keep_free_mib: of the disk, which pictures leave to others, beside the ledgers' reserves.
         accept_share: of the accepted parts, chosen at random.
     """
 
     budget_mib: Annotated[int, Field(ge=0)] = 1024
-    keep_free_mib: Annotated[int, Field(ge=0)] = 256
+    keep_free_mib: Annotated[int, Field(ge=1)] = 256
     accept_share: Annotated[float, Field(ge=0, le=1)] = 0.01
 
 
@@ -167,6 +167,11 @@ class Line(Table):
     reserve_mib: Annotated[int, Field(ge=1, le=4096)] = 16
     pictures: PicturesTable = PicturesTable()
     station: Annotated[tuple[StationTable, ...], Field(min_length=1)]
+
+    @property
+    def reserves_mib(self) -> int:
+        """Of all ledgers: what one of them gives up on a full disk is not for pictures to take."""
+        return self.reserve_mib * len(self.station)
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

@@ -31,17 +31,11 @@ def pictures(
     folder = station / FOLDER
     found = [one for one in listing(folder) if outcome in {None, one.label.outcome}]
     table = Table(
-        "part", "outcome", "reason", "kept at", "files", title_justify="left", title=escape(str(folder))
+        "part", "outcome", "reason", "kept at", "pictures", title_justify="left", title=escape(str(folder))
     )
     for one in found:
-        label = one.label
-        table.add_row(
-            str(label.part),
-            label.outcome,
-            label.reason,
-            one.at.isoformat(timespec="seconds"),
-            escape("\n".join(one.names)),
-        )
+        label, at = one.label, one.at.isoformat(sep=" ", timespec="seconds")
+        table.add_row(str(label.part), label.outcome, label.reason, at, f"{len(one.names)} of {one.cameras}")
     Output(json).result(
         {
             "folder": str(folder),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from edge.app import bundle_judges, looking_of
 from edge.line import Line, StationTable
@@ -21,6 +22,8 @@ from vision.errors import BundleError, SettingsError, StorageError
 from vision.files import write_json
 from vision.qualify import choose
 from vision.settings import Settings
+
+_KEEP_FREE: Final = 256 * 2**20  # of the disk, beside the ledgers' reserves
 
 
 class Recording:
@@ -47,6 +50,7 @@ class Recording:
         if taken is not None:
             raise SettingsError(f"--out: expected no folder or an empty one, found '{taken.name}' in {out}")
         self._out, self._alarm = out, alarm
+        self._keep_free = _KEEP_FREE + line.reserves_mib * 2**20
         self._names = [only] if only is not None else names
         self._models: dict[str, tuple[Model, ...]] = {}
         self._recorders: dict[str, Recorder] = {}
@@ -64,7 +68,8 @@ class Recording:
         self._models[table.name] = tuple(
             self._model(code, bundle, settings) for code, bundle in table.bundles().items()
         )
-        recorder = Recorder(ShiftWriter(self._out / table.name), alarm=partial(self._alarm, table.name))
+        writer = ShiftWriter(self._out / table.name, keep_free_bytes=self._keep_free)
+        recorder = Recorder(writer, alarm=partial(self._alarm, table.name))
         self._recorders[table.name] = recorder
         return RecordedJudges(judges, recorder)
 

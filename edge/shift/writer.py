@@ -24,7 +24,6 @@ from edge.shots import lossless
 from vision.errors import StorageError
 from vision.image import Frame
 
-KEEP_FREE: Final = 256 * 2**20  # of the disk: a recording must not take the room of the ledger
 _SYNC_S: Final = (
     1.0  # a power cut costs so much; a steady trickle holds nobody else up, a flood now and then would
 )
@@ -34,13 +33,13 @@ class ShiftWriter:
     """The two files of a recording, made in `folder`.
 
     Args:
-        keep_free_bytes: of the disk.
+        keep_free_bytes: of the disk; a recording must not take the room of the ledger.
 
     Raises:
         StorageError: they are there already, or the disk refused.
     """
 
-    def __init__(self, folder: Path, *, keep_free_bytes: int = KEEP_FREE) -> None:
+    def __init__(self, folder: Path, *, keep_free_bytes: int) -> None:
         self._folder, self._keep_free = folder, keep_free_bytes
         try:
             folder.mkdir(parents=True, exist_ok=True)
