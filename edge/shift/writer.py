@@ -33,7 +33,7 @@ class ShiftWriter:
     """The two files of a recording, made in `folder`.
 
     Args:
-        keep_free_bytes: of the disk; a recording must not take the room of the ledger.
+        keep_free_bytes: of the disk, by pictures; a recording must not take the room of the ledger.
 
     Raises:
         StorageError: they are there already, or the disk refused.
@@ -67,6 +67,7 @@ class ShiftWriter:
             StorageError: the disk refused; nothing of it is in the recording.
             ImageError: a picture that no file can hold; as above.
         """
+        self._check_room()
         pictures = [lossless(one) for one in shots]
         self._write(
             lambda: JudgedLine(
@@ -108,7 +109,6 @@ class ShiftWriter:
     def _write(self, make: Callable[[], Line], *, up_to: int) -> None:
         frames, lines = self._frames.length, self._lines.length
         try:
-            self._check_room()
             if up_to > self._next:
                 self._lines.append(written(GapLine(first=self._next, parts=up_to - self._next)))
             self._lines.append(written(make()))
@@ -134,6 +134,7 @@ class ShiftWriter:
         )
 
     def _check_room(self) -> None:
+        """For pictures. What is said of parts is small, and needed most where pictures are missing."""
         disk = os.statvfs(self._folder)
         free = disk.f_bavail * disk.f_frsize
         if free < self._keep_free:

@@ -126,7 +126,7 @@ def test_what_was_judged_comes_out_as_it_went_in(tmp_path: Path) -> None:
     for line in shift.judged():
         if line.n % 5:
             assert line.said is not None
-            assert line.said.decision == shift.ended[line.n].outcome
+            assert line.said.decision.value == shift.ended[line.n].outcome.value
         else:
             assert (line.said, line.error) == (None, f"ImageError: file {line.n}: no picture")
             assert shift.ended[line.n].outcome is Outcome.FAULT
