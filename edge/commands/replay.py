@@ -71,6 +71,7 @@ def _again(shift: Shift, settings: Settings, candidate: Candidate | None, pictur
         found = judge_again(
             shift,
             bench,
+            numbers=candidate is None,
             shown=(lambda *_: None) if sheet is None else partial(sheet.add, station),
             advance=partial(progress.advance, task),
         )

@@ -11,9 +11,9 @@ Both files of a station are only ever appended to, frames first. Numbers `n` cou
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from edge.ledger import Outcome
 from edge.merging import Merge
@@ -77,11 +77,12 @@ class Header(_Value):
 
 
 class FrameEntry(_Value):
-    """A picture: `encoded` bytes as they came, or `pixels` as a PNG of ours.
+    """A picture: `encoded` bytes as they came, or `pixels`, uint8 RGB, row by row.
 
     Attributes:
         at: where it begins in the file of frames.
-        size_wh: the full size of `pixels`, which were perhaps decoded reduced; `frame_name` is what they were called in messages.
+        shape_hw: of `pixels`; `size_wh` is their full size, from which they were perhaps decoded reduced, and `frame_name` what they
+            were called in messages.
     """
 
     kind: Literal["encoded", "pixels"]
@@ -91,8 +92,18 @@ class FrameEntry(_Value):
     name: str
     frame_id: int | None
     device_ns: int | None
+    shape_hw: tuple[Count, Count] | None = None
     size_wh: tuple[int, int] | None = None
     frame_name: str | None = None
+
+    @model_validator(mode="after")
+    def _pixels_have_a_shape(self) -> Self:
+        expected = None if self.shape_hw is None else 3 * self.shape_hw[0] * self.shape_hw[1]
+        if (self.kind == "pixels") != (expected is not None) or expected not in {None, self.bytes}:
+            raise ValueError(
+                f"shape_hw: expected that of {self.bytes} bytes of {self.kind}, found {self.shape_hw}"
+            )
+        return self
 
 
 class Said(_Value):

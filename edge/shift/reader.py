@@ -7,13 +7,15 @@ shift holds more than memory does.
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, NamedTuple, Self
 
+import numpy as np
 from pydantic import ValidationError
 
+from edge.ledger import Outcome
 from edge.ports import Shot
 from edge.shift.format import (
     FRAMES,
@@ -28,9 +30,15 @@ from edge.shift.format import (
     Line,
     read,
 )
-from edge.shots import UNLIMITED
 from vision.errors import ImageError, InputError, NotFoundError
-from vision.image import Frame, decode
+from vision.image import Frame
+
+
+class Ending(NamedTuple):
+    """What became of a part: its number and outcome in the ledger."""
+
+    part: int
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +57,7 @@ class Shift:
     header: Header
     parts: int
     gaps: tuple[tuple[int, int], ...]
-    ended: dict[int, EndedLine]
+    ended: Mapping[int, Ending]
     torn: bool
     closed: bool
 
@@ -97,7 +105,7 @@ def _read(folder: Path) -> Shift:
                     gaps.append((line.first, line.parts))
                     expected = line.first + line.parts
                 case EndedLine():
-                    ended[line.n] = line
+                    ended[line.n] = Ending(line.part, line.outcome)
                 case ClosedLine():
                     closed = True
                 case None:
@@ -191,11 +199,7 @@ class Frames:
                 f"{self._path}: {entry.name} (part {n} of the recording): expected sha256 {entry.sha256}, found {found}"
             )
         image: bytes | Frame = data
-        if entry.kind == "pixels":
-            pixels = decode(data, name=entry.name, limits=UNLIMITED)
-            image = Frame(
-                image_hwc=pixels.image_hwc,
-                size_wh=entry.size_wh or pixels.size_wh,
-                name=entry.frame_name or entry.name,
-            )
+        if entry.shape_hw is not None and entry.size_wh is not None:
+            pixels = np.frombuffer(data, np.uint8).reshape(*entry.shape_hw, 3)
+            image = Frame(image_hwc=pixels, size_wh=entry.size_wh, name=entry.frame_name or entry.name)
         return Shot(image=image, frame_id=entry.frame_id, device_ns=entry.device_ns, name=entry.name)

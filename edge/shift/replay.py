@@ -17,6 +17,9 @@ from edge.shift.reader import Frames, Shift
 from vision.errors import ImageError
 
 FAULT: Final = "fault"
+_MOST_NUMBERS: Final = (
+    1000  # differences in numbers alone that are listed: on another machine every part may have one
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +69,10 @@ class Replayed:
     """What a replay found.
 
     Attributes:
-        judged: parts judged again, of which `identical` got the same answer; `left_out` were not asked for.
+        judged: parts judged again, of which `identical` got the same answer to the last bit; `left_out` were not asked for.
         transitions: decisions of the recording and of the replay, and of how many parts; also those that stayed.
+        differences: all in decisions, and the first of those in numbers alone where these were asked for.
+        largest_change: of a probability of defect, whichever way, over all parts.
         spoilt: parts whose pictures are not what was recorded, and what is wrong.
     """
 
@@ -76,12 +81,19 @@ class Replayed:
     left_out: int = 0
     transitions: Counter[tuple[str, str]] = field(default_factory=Counter)
     differences: list[Difference] = field(default_factory=list)
+    largest_change: float = 0.0
     spoilt: list[tuple[int, str]] = field(default_factory=list)
+    _numbers: int = 0
 
-    @property
-    def largest_change(self) -> float:
-        """Of a probability of defect, whichever way."""
-        return max((abs(one.change) for one in self.differences if one.change is not None), default=0.0)
+    def differs(self, one: Difference, *, numbers: bool) -> bool:
+        """Count a difference; whether it is one to list."""
+        self.largest_change = max(self.largest_change, abs(one.change or 0.0))
+        if one.before.decision == one.after.decision:
+            self._numbers += 1
+            if not numbers or self._numbers > _MOST_NUMBERS:
+                return False
+        self.differences.append(one)
+        return True
 
 
 Shown = Callable[[Difference, JudgedLine, tuple[Shot, ...], Judged | None], None]
@@ -92,12 +104,14 @@ def replay(
     shift: Shift,
     bench: Bench,
     *,
+    numbers: bool = True,
     shown: Shown = lambda *_: None,
     advance: Callable[[], None] = lambda: None,
 ) -> Replayed:
     """Judge a station's recording again.
 
     Args:
+        numbers: list also what differs in numbers alone.
         advance: called after each part.
 
     Raises:
@@ -127,8 +141,8 @@ def replay(
                 found.identical += 1
                 continue
             difference = _difference(shift, line, before, after, missing)
-            found.differences.append(difference)
-            shown(difference, line, shots, judged)
+            if found.differs(difference, numbers=numbers):
+                shown(difference, line, shots, judged)
     return found
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from edge.ports import Shot
 from edge.shift.format import (
     FRAMES,
@@ -20,9 +22,8 @@ from edge.shift.format import (
     Said,
     written,
 )
-from edge.shots import lossless
 from vision.errors import StorageError
-from vision.image import Frame
+from vision.image import Frame, Pixels
 
 _SYNC_S: Final = (
     1.0  # a power cut costs so much; a steady trickle holds nobody else up, a flood now and then would
@@ -65,16 +66,14 @@ class ShiftWriter:
 
         Raises:
             StorageError: the disk refused; nothing of it is in the recording.
-            ImageError: a picture that no file can hold; as above.
         """
         self._check_room()
-        pictures = [lossless(one) for one in shots]
         self._write(
             lambda: JudgedLine(
                 n=n,
                 recipe=recipe,
                 bundle=bundle,
-                frames=tuple(self._frame(shot, data) for shot, data in zip(shots, pictures, strict=True)),
+                frames=tuple(map(self._frame, shots)),
                 said=said,
                 error=error,
                 timings=timings,
@@ -119,8 +118,9 @@ class ShiftWriter:
             self._lines.cut(lines)
             raise StorageError(f"{self._folder}: cannot be written: {error.strerror}") from error
 
-    def _frame(self, shot: Shot, data: bytes) -> FrameEntry:
+    def _frame(self, shot: Shot) -> FrameEntry:
         pixels = shot.image if isinstance(shot.image, Frame) else None
+        data = shot.image if isinstance(shot.image, bytes) else _as_bytes(shot.image.image_hwc)
         return FrameEntry(
             kind="encoded" if pixels is None else "pixels",
             at=self._frames.append(data),
@@ -129,6 +129,7 @@ class ShiftWriter:
             name=shot.name,
             frame_id=shot.frame_id,
             device_ns=shot.device_ns,
+            shape_hw=None if pixels is None else pixels.image_hwc.shape[:2],
             size_wh=None if pixels is None else pixels.size_wh,
             frame_name=None if pixels is None else pixels.name,
         )
@@ -148,6 +149,11 @@ class ShiftWriter:
         self._synced_s = time.monotonic()
 
 
+def _as_bytes(pixels: Pixels) -> memoryview:
+    """Not compressed: that would take a core from the model."""
+    return np.ascontiguousarray(pixels).reshape(-1).data
+
+
 class _Tail:
     """A new file that grows at its end."""
 
@@ -155,7 +161,7 @@ class _Tail:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
         self.length = 0
 
-    def append(self, data: bytes) -> int:
+    def append(self, data: bytes | memoryview) -> int:
         """Where the data begins. Raises OSError when the disk took a part of it, or nothing."""
         begin, rest = self.length, memoryview(data)
         while rest:

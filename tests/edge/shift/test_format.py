@@ -6,6 +6,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from edge.ledger import Outcome
 from edge.shift.format import (
@@ -25,18 +26,25 @@ from vision.inspection.policy import Decision, Reason
 
 counts, texts, numbers = st.integers(1, 2**53), st.text(max_size=30), st.floats()
 timings = st.dictionaries(texts, numbers, max_size=3)
-frames = st.builds(
-    FrameEntry,
-    kind=st.sampled_from(["encoded", "pixels"]),
-    at=st.integers(0, 2**53),
-    bytes=st.integers(0, 2**40),
-    sha256=st.from_regex(r"[0-9a-f]{64}", fullmatch=True),
-    name=texts,
-    frame_id=st.none() | st.integers(),
-    device_ns=st.none() | st.integers(),
-    size_wh=st.none() | st.tuples(counts, counts),
-    frame_name=st.none() | texts,
+common = {
+    "at": st.integers(0, 2**53),
+    "sha256": st.from_regex(r"[0-9a-f]{64}", fullmatch=True),
+    "name": texts,
+    "frame_id": st.none() | st.integers(),
+    "device_ns": st.none() | st.integers(),
+}
+pixels = st.tuples(st.integers(1, 9999), st.integers(1, 9999)).flatmap(
+    lambda shape: st.builds(
+        FrameEntry,
+        kind=st.just("pixels"),
+        bytes=st.just(3 * shape[0] * shape[1]),
+        shape_hw=st.just(shape),
+        size_wh=st.tuples(counts, counts),
+        frame_name=texts,
+        **common,
+    )
 )
+frames = pixels | st.builds(FrameEntry, kind=st.just("encoded"), bytes=st.integers(0, 2**40), **common)
 saids = st.builds(
     Said,
     decision=st.sampled_from(Decision),
@@ -117,3 +125,13 @@ def test_a_number_that_differs_in_its_last_bit_is_not_the_same() -> None:
     )
     assert same(said, said.model_copy())
     assert not same(said, said.model_copy(update={"probability": math.nextafter(0.1, 1)}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"), [("encoded", (2, 5)), ("pixels", None), ("pixels", (3, 5)), ("pixels", (0, 5))]
+)
+def test_pixels_of_another_shape_than_their_bytes_are_refused(kind: str, shape: object) -> None:
+    frame = {"kind": kind, "at": 0, "bytes": 30, "sha256": "0" * 64, "name": "", "frame_id": None}
+    entry = {**frame, "device_ns": None, "shape_hw": shape, "size_wh": None}
+    with pytest.raises(ValidationError, match="shape_hw"):
+        FrameEntry.model_validate(entry)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -197,6 +198,35 @@ def test_a_part_that_was_taken_out_is_missed(whole: tuple[bytes, bytes], tmp_pat
     (folder / PARTS).write_bytes(b"".join(rows))
     with pytest.raises(InputError, match="expected part 4 of the recording, found 5"):
         read_shifts(tmp_path)
+
+
+def test_a_verdict_that_comes_after_its_part_has_ended_is_recorded_with_what_became_of_the_part(
+    tmp_path: Path,
+) -> None:
+    going_on = threading.Event()
+
+    def slow(_: tuple[Shot, ...]) -> Judged:
+        going_on.wait(10)
+        return judged(Decision.ACCEPT)
+
+    async def work() -> None:
+        recorder = Recorder(ShiftWriter(head(tmp_path / "infeed"), keep_free_bytes=0), alarm=pytest.fail)
+        await recorder.start()
+        taken = shots(1)
+        judging = asyncio.create_task(asyncio.to_thread(recorder.watching(None, slow), taken))
+        while not recorder.judged:
+            await asyncio.sleep(0.001)
+        late = Ended(part=7, outcome=Outcome.TIMEOUT, reason="captured")
+        recorder.hear(Finished(ended=late, shots=taken))
+        going_on.set()
+        await judging
+        await recorder.stop()
+
+    asyncio.run(work())
+    shift = only(tmp_path)
+    (line,) = shift.judged()
+    assert line.said is not None
+    assert (line.said.decision, shift.ended[1]) == (Decision.ACCEPT, (7, Outcome.TIMEOUT))
 
 
 def test_what_found_no_room_while_the_disk_was_slow_is_a_gap(tmp_path: Path) -> None:

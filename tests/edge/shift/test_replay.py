@@ -32,7 +32,8 @@ def again(box: Path, candidate: Path | None = None, *, recipe: int | None = None
     (shift,) = read_shifts(box / "shift")
     if candidate is None:
         return replay(shift, recorded_models(shift, read_settings()))
-    return replay(shift, standing_in(shift, read_settings(), Candidate(bundle=candidate, recipe=recipe)))
+    bench = standing_in(shift, read_settings(), Candidate(bundle=candidate, recipe=recipe))
+    return replay(shift, bench, numbers=False)
 
 
 @pytest.mark.parametrize("shot", [encoded, raw])
@@ -120,6 +121,9 @@ def test_a_candidate_is_told_by_exactly_the_parts_that_it_decides_otherwise(box:
     ]
     assert all(one.change is not None and one.change < 0 for one in found.differences)
     assert again(box, box / "plates.loupe").differences == []
+    slightly = again(box, make_candidate(box / "slightly.loupe", scale=0.99))
+    assert (slightly.judged, slightly.identical, slightly.differences) == (5, 3, [])
+    assert 0 < slightly.largest_change < 0.01
 
 
 @pytest.fixture
