@@ -17,7 +17,9 @@ from edge.drivers import devices_of
 from edge.judging import BundleJudges, Looking, judge_with
 from edge.ledger import Ledger, Outcome
 from edge.line import Line, StationTable
-from edge.parts import Judges, Step
+from edge.listeners import Listener, attended, telling
+from edge.parts import Finished, Judges, Step
+from edge.pictures import FOLDER, Pictures, Terms
 from edge.ports import Device
 from edge.station import Rules, Station
 from edge.tiles import Tiles
@@ -72,6 +74,7 @@ def run_line(
     started: Callable[[Sequence[str]], None],
     on_step: Callable[[str, int, Step], None] = lambda _station, _part, _step: None,
     open_judges: Callable[[StationTable, Settings], Judges] | None = None,
+    listeners: Callable[[StationTable, str], Sequence[Listener]] = lambda _table, _boot: (),
 ) -> "Running":
     """Start every station, each in a thread with an event loop of its own.
 
@@ -80,6 +83,7 @@ def run_line(
         started: told the names, once all models are warm.
         on_step: told, in the station's thread, how far each part has come.
         open_judges: another way to a station's models than from its bundles, for trials without one.
+        listeners: who else hears what becomes of a station's parts, in this run's boot.
 
     Raises:
         BundleError: a bundle cannot be used here.
@@ -87,19 +91,22 @@ def run_line(
     """
     boot = uuid.uuid4().hex
     judges_of = open_judges or bundle_judges
-    stations = [
-        _station(
+    threads = []
+    for one in line.station:
+        judges, said = judges_of(one, settings), partial(alarm, one.name)
+        heard_by = [*listeners(one, boot), *_listeners(line, one, boot=boot, alarm=said)]
+        station = _station(
             line,
             one,
-            judges_of(one, settings),
+            judges,
             boot=boot,
-            alarm=partial(alarm, one.name),
+            alarm=said,
             on_step=partial(on_step, one.name),
+            on_end=telling(heard_by, alarm=said),
         )
-        for one in line.station
-    ]
-    started([one.name for one in stations])
-    return Running([_Thread(one) for one in stations])
+        threads.append(_Thread(station, heard_by))
+    started([one.name for one in line.station])
+    return Running(threads)
 
 
 class Running:
@@ -124,11 +131,11 @@ class Running:
 
 
 class _Thread(threading.Thread):
-    """One station's event loop."""
+    """One station's event loop, with those who listen to it."""
 
-    def __init__(self, station: Station) -> None:
+    def __init__(self, station: Station, listeners: Sequence[Listener]) -> None:
         super().__init__(name=station.name)
-        self.station = station
+        self.station, self._listeners = station, listeners
         self._error = ""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending: asyncio.Event | None = None
@@ -156,19 +163,41 @@ class _Thread(threading.Thread):
         self._ending, self._loop = asyncio.Event(), asyncio.get_running_loop()
         if self._asked:
             return
-        await self.station.run(self._ending)
+        async with attended(self._listeners):
+            await self.station.run(self._ending)
 
 
 def bundle_judges(table: StationTable, settings: Settings) -> BundleJudges:
     """Every product's model is loaded before the line starts: changing over waits for nothing."""
-    tiles = None if table.tiles is None else Tiles(**table.tiles.model_dump())
-    looking = Looking(tiles=tiles, merge=table.merge)
+    looking = looking_of(table)
     return BundleJudges(
         {
             code: judge_with(open_model(bundle, table, settings), looking)
             for code, bundle in table.bundles().items()
         }
     )
+
+
+def looking_of(table: StationTable) -> Looking:
+    """How a station's pictures are looked at."""
+    tiles = None if table.tiles is None else Tiles(**table.tiles.model_dump())
+    return Looking(tiles=tiles, merge=table.merge)
+
+
+def _listeners(
+    line: Line, table: StationTable, *, boot: str, alarm: Callable[[str], None]
+) -> Sequence[Listener]:
+    """Who hears what becomes of a station's parts as the line's file says."""
+    heard_by: list[Listener] = []
+    given = line.pictures
+    if given.budget_mib:
+        terms = Terms(
+            budget_bytes=given.budget_mib * _MIB,
+            keep_free_bytes=(given.keep_free_mib + line.reserves_mib) * _MIB,
+            accept_share=given.accept_share,
+        )
+        heard_by.append(Pictures(line.data / table.name / FOLDER, terms, boot=boot, alarm=alarm))
+    return heard_by
 
 
 def _station(
@@ -179,6 +208,7 @@ def _station(
     boot: str,
     alarm: Callable[[str], None],
     on_step: Callable[[int, Step], None],
+    on_end: Callable[[Finished], None],
 ) -> Station:
     folder = line.data / table.name
     writer = LedgerWriter(
@@ -201,6 +231,7 @@ def _station(
         rules=rules,
         alarm=alarm,
         on_step=on_step,
+        on_end=on_end,
     )
 
 

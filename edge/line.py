@@ -141,17 +141,37 @@ class StationTable(Table):
         return self
 
 
+class PicturesTable(Table):
+    """Pictures that are kept on the box: of parts that were not accepted, and of a sample of those that were.
+
+    Attributes:
+        budget_mib: of disk, for each station; with 0 none are kept.
+        keep_free_mib: of the disk, which pictures leave to others, beside the ledgers' reserves.
+        accept_share: of the accepted parts, chosen at random.
+    """
+
+    budget_mib: Annotated[int, Field(ge=0)] = 1024
+    keep_free_mib: Annotated[int, Field(ge=1)] = 256
+    accept_share: Annotated[float, Field(ge=0, le=1)] = 0.01
+
+
 class Line(Table):
     """The whole box.
 
     Attributes:
-        data: where ledgers are kept, a folder a station.
+        data: where ledgers and pictures are kept, a folder a station.
         reserve_mib: of disk, allocated for each ledger in advance.
     """
 
     data: Path = Path("loupe-data")
     reserve_mib: Annotated[int, Field(ge=1, le=4096)] = 16
+    pictures: PicturesTable = PicturesTable()
     station: Annotated[tuple[StationTable, ...], Field(min_length=1)]
+
+    @property
+    def reserves_mib(self) -> int:
+        """Of all ledgers: what one of them gives up on a full disk is not for pictures to take."""
+        return self.reserve_mib * len(self.station)
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

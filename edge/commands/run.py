@@ -2,15 +2,15 @@
 
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import typer
 
 from edge.alarms import Calm
-from edge.app import run_line
+from edge.app import Running, run_line
 from edge.commands.options import ConfigOption
 from edge.ledger import Outcome
-from edge.line import read_line
+from edge.line import Line, read_line
 from vision.commands.output import JsonFlag, Output
 from vision.settings import read_settings
 
@@ -23,8 +23,15 @@ def run(config: ConfigOption, json: JsonFlag = False) -> None:
 
     Example: `loupe edge run --config line.toml`
     """
-    output = Output(json)
-    line = read_line(config)
+    attend(read_line(config), Output(json))
+
+
+def attend(line: Line, output: Output, *, start: Callable[..., Running] = run_line) -> None:
+    """Run a line until it ends or is told to, and say what it did.
+
+    Args:
+        start: `run_line`, or the same with more arguments.
+    """
     logging.getLogger("pymodbus").setLevel(
         logging.CRITICAL
     )  # what it would say, alarms say with the device's name
@@ -32,8 +39,7 @@ def run(config: ConfigOption, json: JsonFlag = False) -> None:
     def started(names: Sequence[str]) -> None:
         output.say(f"running {', '.join(names)}; ledgers in {line.data}")
 
-    alarm = Calm(lambda station, what: output.warn(f"{station}: {what}"))
-    running = run_line(line, read_settings(), alarm=alarm, started=started)
+    running = start(line, read_settings(), alarm=alarm_of(output), started=started)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.stop())
     ran = running.wait()
@@ -57,3 +63,8 @@ def run(config: ConfigOption, json: JsonFlag = False) -> None:
             output.warn(f"{name}: {one.error}")
     if any(one.error for one in ran.values()):
         raise typer.Exit(1)
+
+
+def alarm_of(output: Output) -> Calm:
+    """Alarms of stations, as a command says them."""
+    return Calm(lambda station, what: output.warn(f"{station}: {what}"))

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 LOUPE: Final = str(Path(sys.executable).with_name("loupe"))
 DUE_S: Final = 0.25
-JITTER_S: Final = 0.03  # beside other tests; benchmarks measure it alone
+JITTER_S: Final = 0.1  # beside other tests; benchmarks measure it alone
 SEEN: Final = ("accept", "reject", "review")  # what the three pictures of the folder are
 
 
@@ -211,7 +211,7 @@ def test_check_reaches_every_device_and_names_those_it_cannot(box: Path) -> None
 @pytest.mark.parametrize(
     ("more", "coils", "said"),
     [
-        ("colour = 1", "{ accept = 0 }", "line.toml: colour: expected one of data, reserve_mib, station; found a key that is none"),
+        ("colour = 1", "{ accept = 0 }", "line.toml: colour: expected one of data, pictures, reserve_mib, station; found a key that is none"),
         ("", "{ accept = 70000 }", "line.toml: station.0.actuator.modbus.coils.accept: input should be less than or equal to 65535"),
         ("", "{ }", "line.toml: station.0.actuator.modbus.coils: "),
     ],
