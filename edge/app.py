@@ -7,8 +7,10 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Final
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
 
@@ -17,18 +19,26 @@ from edge.drivers import devices_of
 from edge.judging import BundleJudges, Looking, judge_with
 from edge.ledger import Ledger, Outcome
 from edge.line import Line, StationTable
+from edge.outbox import Feed, Mark, acknowledged
 from edge.parts import Judges, Step
 from edge.ports import Device
+from edge.pruning import Limits
 from edge.station import Rules, Station
 from edge.tiles import Tiles
 from edge.writer import LedgerWriter
-from vision.errors import DeviceError, LoupeError
+from vision.errors import DeviceError, LoupeError, StorageError
 from vision.inspection.inspect import Inspector, open_inspector
 from vision.settings import Settings
+
+if TYPE_CHECKING:
+    from edge.uplink import Uplink
 
 _MIB: Final = 2**20
 _PATIENCE_S: Final = 5.0  # for a device to be reached by `check`
 _GLANCE_S: Final = 0.2
+_LAST_WORDS_S: Final = (
+    3.0  # for the last parts to be reported; what is not waits in the ledger for the next start
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,28 +97,46 @@ def run_line(
     """
     boot = uuid.uuid4().hex
     judges_of = open_judges or bundle_judges
+    marks = {one.name: Mark() for one in line.station}
     stations = [
         _station(
             line,
             one,
             judges_of(one, settings),
             boot=boot,
+            mark=marks[one.name],
             alarm=partial(alarm, one.name),
             on_step=partial(on_step, one.name),
         )
         for one in line.station
     ]
+    uplink = None
+    if line.uplink is not None:
+        feeds = [
+            Feed(
+                station=one.name,
+                boot=boot,
+                folder=line.data / one.name,
+                mark=marks[one.name],
+                counts=partial(dict, one.counts),
+                alarm=partial(alarm, one.name),
+            )
+            for one in stations
+        ]
+        uplink = _uplink_module().Uplink(line.uplink, feeds)
     started([one.name for one in stations])
-    return Running([_Thread(one) for one in stations])
+    return Running([_Thread(one) for one in stations], uplink)
 
 
 class Running:
-    """Stations at work."""
+    """Stations at work, and what reports for them."""
 
-    def __init__(self, threads: Sequence["_Thread"]) -> None:
-        self._threads = threads
+    def __init__(self, threads: Sequence["_Thread"], uplink: "Uplink | None") -> None:
+        self._threads, self._uplink = threads, uplink
         for thread in threads:
             thread.start()
+        if uplink is not None:
+            uplink.start()
 
     def stop(self) -> None:
         """Have every station finish the parts on their way and end. May be called from a signal handler."""
@@ -120,6 +148,8 @@ class Running:
         for thread in self._threads:
             while thread.is_alive():
                 thread.join(_GLANCE_S)  # in steps, so that signals are heard
+        if self._uplink is not None:
+            self._uplink.stop(_LAST_WORDS_S)
         return {thread.station.name: thread.ran() for thread in self._threads}
 
 
@@ -177,13 +207,21 @@ def _station(
     judges: Judges,
     *,
     boot: str,
+    mark: Mark,
     alarm: Callable[[str], None],
     on_step: Callable[[int, Step], None],
 ) -> Station:
-    folder = line.data / table.name
-    writer = LedgerWriter(
-        lambda: Ledger(folder, boot=boot, reserve_bytes=line.reserve_mib * _MIB), alarm=alarm
-    )
+    folder, uplink = line.data / table.name, line.uplink
+    limits = None if uplink is None else Limits(keep_rows=uplink.keep_rows, max_rows=uplink.max_rows)
+
+    def open_ledger() -> Ledger:
+        ledger = Ledger(folder, boot=boot, reserve_bytes=line.reserve_mib * _MIB, limits=limits)
+        with contextlib.suppress(StorageError):  # then what was reported is reported again
+            mark.acknowledged = acknowledged(folder)
+        mark.opened.set()
+        return ledger
+
+    writer = LedgerWriter(open_ledger, alarm=alarm, mark=mark)
     modulo = 1 << 16 * table.trigger.words if isinstance(table.trigger, CounterTable) else None
     rules = Rules(
         due_s=table.due_s,
@@ -222,8 +260,16 @@ async def check(line: Line, settings: Settings) -> list[Reached]:
         if devices.recipe is not None:
             works.append(("changeover", _reach(devices.recipe)))
         works.append(("actuator", _reach(devices.actuator)))
+        if line.uplink is not None:
+            reaching = _uplink_module().reach(line.uplink, one.name, patience_s=_PATIENCE_S)
+            works.append(("uplink", reaching))
         found += [Reached(station=one.name, what=what, error=await _said(work)) for what, work in works]
     return found
+
+
+def _uplink_module() -> ModuleType:
+    """Imported where a server is named, and nowhere else: gRPC costs memory, and time at the start."""
+    return import_module("edge.uplink")
 
 
 async def _reach(device: Device) -> None:
