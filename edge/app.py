@@ -1,53 +1,38 @@
 """The composition root: a line's file to running stations, each on an event loop and in threads of its own."""
 
-import asyncio
 import contextlib
-import threading
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Final
-
-from typing_extensions import override
 
 from edge.device_tables import CounterTable
 from edge.drivers import devices_of
 from edge.judging import BundleJudges, Looking, judge_with
-from edge.ledger import Ledger, Outcome
+from edge.ledger import Ledger
 from edge.line import Line, StationTable
-from edge.listeners import Listener, attended, telling
+from edge.listeners import Listener, telling
+from edge.outbox import Feed, Mark, acknowledged
 from edge.parts import Finished, Judges, Step
 from edge.pictures import FOLDER, Pictures, Terms
-from edge.ports import Device
+from edge.pruning import Limits
+from edge.running import Running, StationThread
 from edge.station import Rules, Station
 from edge.tiles import Tiles
 from edge.writer import LedgerWriter
-from vision.errors import DeviceError, LoupeError
+from vision.errors import StorageError
 from vision.inspection.inspect import Inspector, open_inspector
 from vision.settings import Settings
 
 _MIB: Final = 2**20
 _PATIENCE_S: Final = 5.0  # for a device to be reached by `check`
 _GLANCE_S: Final = 0.2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reached:
-    """A part of a station, and what kept it from being reached; empty when it was."""
-
-    station: str
-    what: str
-    error: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
-    """What a station did: parts by outcome, and why it ended before it was told to; empty when it did not."""
-
-    outcomes: Mapping[Outcome, int]
-    error: str
+_LAST_WORDS_S: Final = (
+    3.0  # for the last parts to be reported; what is not waits in the ledger for the next start
+)
 
 
 def open_model(bundle: Path, table: StationTable, settings: Settings) -> Inspector:
@@ -75,7 +60,7 @@ def run_line(
     on_step: Callable[[str, int, Step], None] = lambda _station, _part, _step: None,
     open_judges: Callable[[StationTable, Settings], Judges] | None = None,
     listeners: Callable[[StationTable, str], Sequence[Listener]] = lambda _table, _boot: (),
-) -> "Running":
+) -> Running:
     """Start every station, each in a thread with an event loop of its own.
 
     Args:
@@ -91,80 +76,37 @@ def run_line(
     """
     boot = uuid.uuid4().hex
     judges_of = open_judges or bundle_judges
-    threads = []
+    threads, feeds = list[StationThread](), list[Feed]()
     for one in line.station:
-        judges, said = judges_of(one, settings), partial(alarm, one.name)
+        judges, said, mark = judges_of(one, settings), partial(alarm, one.name), Mark()
         heard_by = [*listeners(one, boot), *_listeners(line, one, boot=boot, alarm=said)]
         station = _station(
             line,
             one,
             judges,
             boot=boot,
+            mark=mark,
             alarm=said,
             on_step=partial(on_step, one.name),
             on_end=telling(heard_by, alarm=said),
         )
-        threads.append(_Thread(station, heard_by))
+        threads.append(StationThread(station, heard_by))
+        feeds.append(_feed(line, station, boot=boot, mark=mark, alarm=said))
+    uplink = None if line.uplink is None else uplink_module().Uplink(line.uplink, feeds)
     started([one.name for one in line.station])
-    return Running(threads)
+    return Running(threads, uplink)
 
 
-class Running:
-    """Stations at work."""
-
-    def __init__(self, threads: Sequence["_Thread"]) -> None:
-        self._threads = threads
-        for thread in threads:
-            thread.start()
-
-    def stop(self) -> None:
-        """Have every station finish the parts on their way and end. May be called from a signal handler."""
-        for thread in self._threads:
-            thread.ask_to_stop()
-
-    def wait(self) -> dict[str, Ran]:
-        """What each station did, once all have ended."""
-        for thread in self._threads:
-            while thread.is_alive():
-                thread.join(_GLANCE_S)  # in steps, so that signals are heard
-        return {thread.station.name: thread.ran() for thread in self._threads}
-
-
-class _Thread(threading.Thread):
-    """One station's event loop, with those who listen to it."""
-
-    def __init__(self, station: Station, listeners: Sequence[Listener]) -> None:
-        super().__init__(name=station.name)
-        self.station, self._listeners = station, listeners
-        self._error = ""
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._ending: asyncio.Event | None = None
-        self._asked = False
-
-    @override
-    def run(self) -> None:
-        try:
-            asyncio.run(self._work())
-        except LoupeError as error:
-            self._error = str(error)
-        except Exception as error:  # noqa: BLE001  (other stations go on; this one's end is told like any other)
-            self._error = f"{type(error).__name__}: {error}"
-
-    def ask_to_stop(self) -> None:
-        self._asked = True
-        if self._loop is not None and self._ending is not None:
-            with contextlib.suppress(RuntimeError):  # it has ended meanwhile
-                self._loop.call_soon_threadsafe(self._ending.set)
-
-    def ran(self) -> Ran:
-        return Ran(outcomes=dict(self.station.counts), error=self._error)
-
-    async def _work(self) -> None:
-        self._ending, self._loop = asyncio.Event(), asyncio.get_running_loop()
-        if self._asked:
-            return
-        async with attended(self._listeners):
-            await self.station.run(self._ending)
+def _feed(line: Line, station: Station, *, boot: str, mark: Mark, alarm: Callable[[str], None]) -> Feed:
+    """What a station has to report."""
+    return Feed(
+        station=station.name,
+        boot=boot,
+        folder=line.data / station.name,
+        mark=mark,
+        counts=partial(dict, station.counts),
+        alarm=alarm,
+    )
 
 
 def bundle_judges(table: StationTable, settings: Settings) -> BundleJudges:
@@ -206,14 +148,22 @@ def _station(
     judges: Judges,
     *,
     boot: str,
+    mark: Mark,
     alarm: Callable[[str], None],
     on_step: Callable[[int, Step], None],
     on_end: Callable[[Finished], None],
 ) -> Station:
-    folder = line.data / table.name
-    writer = LedgerWriter(
-        lambda: Ledger(folder, boot=boot, reserve_bytes=line.reserve_mib * _MIB), alarm=alarm
-    )
+    folder, uplink = line.data / table.name, line.uplink
+    limits = None if uplink is None else Limits(keep_rows=uplink.keep_rows, max_rows=uplink.max_rows)
+
+    def open_ledger() -> Ledger:
+        ledger = Ledger(folder, boot=boot, reserve_bytes=line.reserve_mib * _MIB, limits=limits)
+        with contextlib.suppress(StorageError):  # then what was reported is reported again
+            mark.acknowledged = acknowledged(folder)
+        mark.opened.set()
+        return ledger
+
+    writer = LedgerWriter(open_ledger, alarm=alarm, mark=mark)
     modulo = 1 << 16 * table.trigger.words if isinstance(table.trigger, CounterTable) else None
     rules = Rules(
         due_s=table.due_s,
@@ -235,41 +185,6 @@ def _station(
     )
 
 
-async def check(line: Line, settings: Settings) -> list[Reached]:
-    """Open every model and reach every device, once; nothing is moved but outputs to their rest."""
-    found = []
-    for one in line.station:
-        devices = devices_of(one, line.data / one.name)
-        works: list[tuple[str, Awaitable[object]]] = [
-            (
-                "bundle" if code is None else f"recipe {code}",
-                asyncio.to_thread(open_model, bundle, one, settings),
-            )
-            for code, bundle in one.bundles().items()
-        ]
-        works.append(("trigger", _reach(devices.trigger)))
-        for number, camera in enumerate(devices.cameras):
-            works.append((f"camera {number + 1}" if len(devices.cameras) > 1 else "camera", _reach(camera)))
-        if devices.recipe is not None:
-            works.append(("changeover", _reach(devices.recipe)))
-        works.append(("actuator", _reach(devices.actuator)))
-        found += [Reached(station=one.name, what=what, error=await _said(work)) for what, work in works]
-    return found
-
-
-async def _reach(device: Device) -> None:
-    try:
-        async with asyncio.timeout(_PATIENCE_S):
-            await device.open()
-    except TimeoutError as error:
-        raise DeviceError(f"not reached within {_PATIENCE_S} s") from error
-    finally:
-        await device.close()
-
-
-async def _said(work: Awaitable[object]) -> str:
-    try:
-        await work
-    except LoupeError as error:
-        return str(error)
-    return ""
+def uplink_module() -> ModuleType:
+    """Imported where a server is named, and nowhere else: gRPC costs memory, and time at the start."""
+    return import_module("edge.uplink")

@@ -2,12 +2,14 @@
 
 Law: a row is committed before any output but the fail-safe one moves for its part, and its outcome is committed after the output
 moved. So a row that is open when the file is opened was cut short: whether its output moved is not known, and it becomes
-`fault: output_unknown`. Row numbers leave no gaps. It knows nothing of cameras, models or outputs, and is used by one thread.
+`fault: output_unknown`. Row numbers leave no gaps. Where limits are given, old rows that a server has acknowledged are deleted, a few with
+each commit, and go on being counted. It knows nothing of cameras, models, outputs or servers, and is used by one thread.
 """
 
 import json
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,12 +17,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from edge import pruning
+from edge.pruning import Limits, Pruning
 from vision.errors import StorageError
 
 FILE: Final = "ledger.db"
 _RESERVE: Final = "reserve"
-_SCHEMA_VERSION: Final = 1
-_SCHEMA: Final = """
+_SCHEMA_VERSION: Final = 2
+_PARTS: Final = """
 CREATE TABLE part (
   part INTEGER PRIMARY KEY,
   boot TEXT NOT NULL,
@@ -37,7 +41,11 @@ CREATE TABLE part (
 ) STRICT;
 CREATE INDEX open_part ON part (part) WHERE outcome IS NULL;
 """
+_STEPS: Final = (_PARTS + pruning.SCHEMA, pruning.SCHEMA)  # what leads from schema 0 and 1 to the newest
 _FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+
+
+_Counts = tuple[str | None, int, int]
 
 
 class Outcome(StrEnum):
@@ -101,43 +109,54 @@ class Ledger:
     Args:
         boot: names this run of the program; with the station and the part it names a result for ever.
         reserve_bytes: kept allocated on the disk; given up, once, when the disk is full.
+        limits: absent: every row stays.
 
     Raises:
         StorageError: the disk refused, or the file was written by a newer Loupe.
     """
 
-    def __init__(self, folder: Path, *, boot: str, reserve_bytes: int) -> None:
+    def __init__(self, folder: Path, *, boot: str, reserve_bytes: int, limits: Limits | None = None) -> None:
         self._folder, self._boot = folder, boot
         folder.mkdir(parents=True, exist_ok=True)
         set_aside = _set_aside_if_damaged(folder / FILE)
         self._connection = _connect(folder / FILE)
         self._reserved = _reserve(folder / _RESERVE, reserve_bytes)
+        self._pruning: Pruning | None = None  # nothing is deleted until all is recovered
         self.found = self._recover(set_aside)
+        self._pruning = None if limits is None else Pruning(self._connection, limits)
 
     @property
     def reserved(self) -> bool:
         """Whether the reserve is still there."""
         return self._reserved
 
-    def commit(self, changes: Sequence[Begun | Ended]) -> None:
-        """Make changes durable, all or none, in order.
+    @property
+    def discarded(self) -> int:
+        """Rows that were deleted, ever, before a server had acknowledged them."""
+        return 0 if self._pruning is None else self._pruning.discarded
+
+    def commit(self, changes: Sequence[Begun | Ended], *, acknowledged: int = 0) -> None:
+        """Make changes durable, all or none, in order; and delete some old rows with them, where there are limits.
+
+        Args:
+            acknowledged: a server has every part up to this one.
 
         Raises:
             StorageError: the disk refused; after a full disk the reserve was given up and did not suffice.
         """
         try:
-            self._write(changes)
+            self._write(changes, acknowledged)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF not in _FULL or not self._give_up_reserve():
                 raise StorageError(f"{self._folder / FILE}: cannot be written: {error}") from error
-            self.commit(changes)
+            self.commit(changes, acknowledged=acknowledged)
         except sqlite3.DatabaseError as error:
             raise StorageError(f"{self._folder / FILE}: cannot be written: {error}") from error
 
     def close(self) -> None:
         self._connection.close()
 
-    def _write(self, changes: Sequence[Begun | Ended]) -> None:
+    def _write(self, changes: Sequence[Begun | Ended], acknowledged: int) -> None:
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             for change in changes:
@@ -148,6 +167,10 @@ class Ledger:
                     )
                 else:
                     self._end(change)
+            if self._pruning is not None:
+                self._pruning.step(max((one.part for one in changes), default=0), acknowledged)
+        if self._pruning is not None:
+            self._pruning.committed()
 
     def _end(self, one: Ended) -> None:
         ended = self._connection.execute(
@@ -194,15 +217,19 @@ class Audit:
 
     Attributes:
         triggers: the last row's number.
-        outcomes: rows by outcome.
+        outcomes: parts by outcome, those included whose rows were deleted since.
         open: rows without one: in flight, or cut short and not yet recovered.
-        missing: numbers without a row.
+        missing: numbers that never had a row.
+        pruned: rows that were deleted.
+        discarded: those of them that no server had acknowledged.
     """
 
     triggers: int
     outcomes: Mapping[Outcome, int]
     open: int
     missing: int
+    pruned: int = 0
+    discarded: int = 0
 
     @property
     def balanced(self) -> bool:
@@ -225,21 +252,30 @@ def audit(path: Path) -> Audit:
     try:
         connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
         try:
-            rows = connection.execute(
-                "SELECT outcome, count(*), max(part) FROM part GROUP BY outcome"
-            ).fetchall()
+            rows, pruned = _counted(connection)
         finally:
             connection.close()
     except sqlite3.DatabaseError as error:
         raise StorageError(f"{file}: expected a ledger: {error}") from error
-    counts = {outcome: count for outcome, count, _ in rows}
-    triggers = max((last for _, _, last in rows), default=0)
+    gone = sum(parts for _, parts, _ in pruned)
+    counts = Counter({outcome: count for outcome, count, _ in rows})
+    counts.update({outcome: parts for outcome, parts, _ in pruned})
+    triggers = max((last for _, _, last in rows), default=gone)
     return Audit(
         triggers=triggers,
-        outcomes={outcome: counts.get(outcome, 0) for outcome in Outcome},
-        open=counts.get(None, 0),
-        missing=triggers - sum(counts.values()),
+        outcomes={outcome: counts[outcome] for outcome in Outcome},
+        open=counts[None],
+        missing=triggers - counts.total(),
+        pruned=gone,
+        discarded=sum(discarded for _, _, discarded in pruned),
     )
+
+
+def _counted(connection: sqlite3.Connection) -> tuple[list[_Counts], list[_Counts]]:
+    """Rows by outcome with the last of each, and those that were deleted with how many of them were discarded; at one moment."""
+    connection.execute("BEGIN")
+    rows = connection.execute("SELECT outcome, count(*), max(part) FROM part GROUP BY outcome").fetchall()
+    return rows, pruning.totals(connection)
 
 
 def _connect(file: Path) -> sqlite3.Connection:
@@ -248,8 +284,10 @@ def _connect(file: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
+        if 0 <= version < _SCHEMA_VERSION:
+            connection.executescript(
+                f"BEGIN; {_STEPS[version]} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
+            )
         elif version != _SCHEMA_VERSION:
             connection.close()
             raise StorageError(

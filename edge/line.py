@@ -20,6 +20,7 @@ from edge.device_tables import (
     TriggerTable,
 )
 from edge.merging import Merge
+from edge.uplink_table import STATION, UplinkTable
 from vision.inspection.inspect import OnDrift
 from vision.inspection.policy import Decision
 from vision.toml_file import read_model
@@ -161,11 +162,13 @@ class Line(Table):
     Attributes:
         data: where ledgers and pictures are kept, a folder a station.
         reserve_mib: of disk, allocated for each ledger in advance.
+        uplink: the server that parts are reported to; absent: none, and every row stays in its ledger.
     """
 
     data: Path = Path("loupe-data")
     reserve_mib: Annotated[int, Field(ge=1, le=4096)] = 16
     pictures: PicturesTable = PicturesTable()
+    uplink: UplinkTable | None = None
     station: Annotated[tuple[StationTable, ...], Field(min_length=1)]
 
     @property
@@ -180,6 +183,16 @@ class Line(Table):
             raise ValueError(f"station: expected names that differ, found '{twice}' twice")
         return self
 
+    @model_validator(mode="after")
+    def _each_station_shows_its_own_token(self) -> Self:
+        token = self.uplink.token if self.uplink is not None else None
+        if token is not None and len(self.station) > 1 and STATION not in str(token):
+            raise ValueError(
+                f"uplink.token: expected {STATION} in it, since a token speaks for one station and here are {len(self.station)}; "
+                f"found '{token}'"
+            )
+        return self
+
 
 def read_line(path: Path) -> Line:
     """Read a line's file.
@@ -192,6 +205,7 @@ def read_line(path: Path) -> Line:
     return line.model_copy(
         update={
             "data": folder / line.data,
+            "uplink": line.uplink and line.uplink.placed(folder),
             "station": tuple(one.placed(folder) for one in line.station),
         }
     )

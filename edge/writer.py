@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from edge.ledger import Begun, Ended, Found, Ledger
+from edge.outbox import Mark
 from vision.errors import LoupeError, StorageError
 
 
@@ -29,6 +30,7 @@ class LedgerWriter:
         open_ledger: called in the thread.
         alarm: told, on the event loop, that the reserve was given up.
         wall: the time for people.
+        mark: where the thread that reports says what a server has; absent: nobody reports.
     """
 
     def __init__(
@@ -37,8 +39,10 @@ class LedgerWriter:
         *,
         alarm: Callable[[str], None],
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        mark: Mark | None = None,
     ) -> None:
         self._open_ledger, self._alarm, self._wall = open_ledger, alarm, wall
+        self._mark = mark or Mark()
         self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
         self._next_part = 0
@@ -94,14 +98,15 @@ class LedgerWriter:
 
     def _serve(self, ledger: Ledger) -> None:
         refused: StorageError | None = None
-        going_on, reserved = True, ledger.reserved
+        going_on, reserved, discarding = True, ledger.reserved, False
+        self._mark.discarded = ledger.discarded
         while going_on:
             batch, going_on = self._batch()
             if not batch:
                 continue
             if refused is None:
                 try:
-                    ledger.commit([one.change for one in batch])
+                    ledger.commit([one.change for one in batch], acknowledged=self._mark.acknowledged)
                 except StorageError as error:
                     refused = error
             for one in batch:
@@ -111,6 +116,13 @@ class LedgerWriter:
                 self._loop.call_soon_threadsafe(
                     self._alarm, "the disk is full: the ledger's reserve is in use"
                 )
+            if ledger.discarded > self._mark.discarded and not discarding:
+                discarding = True
+                self._loop.call_soon_threadsafe(
+                    self._alarm,
+                    "the ledger has as many rows as it may: the oldest are deleted, and no server has them",
+                )
+            self._mark.discarded = ledger.discarded
 
     def _batch(self) -> tuple[list[_Asked], bool]:
         """Everything that waits, at least one; and whether more may come."""

@@ -18,6 +18,7 @@ import structlog
 from server.auth import ANONYMOUS
 from server.config import Config, bundle_trust, check_exposure
 from server.decoding import DecodePool
+from server.fleet import Fleet
 from server.http import application, http_server, listening
 from server.inspecting import Inspecting
 from server.metrics import Metrics
@@ -26,6 +27,7 @@ from server.ratelimit import RateLimit
 from server.records import Records
 from server.reviewing import Reviewing
 from server.rpc.calls import Calls
+from server.rpc.fleet import FleetRpc
 from server.rpc.front import Front, Handlers
 from server.rpc.inspection import InspectionRpc, InspectionServices
 from server.rpc.models import ModelRpc
@@ -36,6 +38,7 @@ from server.storage.database import Database, open_database
 from server.storage.dispositions import Dispositions
 from server.storage.results import Results
 from server.storage.retention import sweep
+from server.storage.stations import Stations
 from server.storage.tokens import DatabaseTokens
 from server.storage.writer import Writer
 from server.token_cache import CachedTokens
@@ -88,10 +91,12 @@ async def _serve(
             writer, Results(database), blobs, metrics,
             keep_images=config.storage.keep_images, audit_share=config.storage.audit_share,
         )  # fmt: skip
+        fleet = Fleet(Stations(database), metrics)
+        await fleet.recall()
         front = Front(
             config,
             _calls(config, database, metrics),
-            _handlers(config, database, metrics, pool, models, records),
+            _handlers(config, database, metrics, pool, models, records, fleet),
         )
         metrics.watch_inside(lambda: {model.name: model.batcher.inside for model in models.served()})
         models.attempted = lambda error: metrics.load(succeeded=error is None)
@@ -114,6 +119,7 @@ async def _serve(
             await stopping.wait()
             await front.drain()
         await models.close()
+        fleet.close()
         pool.close()
 
 
@@ -165,11 +171,18 @@ def _calls(config: Config, database: Database, metrics: Metrics) -> Calls:
         metrics=metrics,
         default_deadline_s=config.default_deadline_s,
         audit=lambda by, action, detail: asyncio.to_thread(log.note, by, action, detail),
+        certificates=config.auth.certificates,
     )
 
 
 def _handlers(
-    config: Config, database: Database, metrics: Metrics, pool: DecodePool, models: Models, records: Records
+    config: Config,
+    database: Database,
+    metrics: Metrics,
+    pool: DecodePool,
+    models: Models,
+    records: Records,
+    fleet: Fleet,
 ) -> Handlers:
     inspecting = Inspecting(pool, ImageLimits(
         max_bytes=config.limits.max_message_mib * 2**20, max_pixels=config.limits.max_pixels
@@ -191,6 +204,7 @@ def _handlers(
     return Handlers(
         inspection=InspectionRpc(services),
         models=ModelRpc(models),
+        fleet=FleetRpc(fleet),
         open_inference=OpenInferenceRpc(models, inspecting, version=version("loupe")),
     )
 

@@ -40,11 +40,13 @@ class Principal:
 
     Attributes:
         token_id: absent where nobody in particular asks; such a caller is never taken for a person.
+        certified: every name in the client certificate by which the caller is known; none where it is known otherwise.
     """
 
     user: str
     roles: frozenset[Role]
     token_id: str | None = None
+    certified: frozenset[str] = frozenset()
 
     def require(self, *any_of: Role, what: str) -> None:
         """Refuse who has none of the roles.
@@ -65,10 +67,29 @@ class Principal:
             raise PermissionDeniedError(" or ".join(any_of), what, found=self._described())
         self.require(*any_of, what=what)
 
+    def require_station(self, station: str, *, what: str) -> None:
+        """Refuse who speaks of a station that it is not. Where nobody is known, anybody may be any.
+
+        Raises:
+            PermissionDeniedError: naming `what` was asked for.
+        """
+        names = self.certified or (frozenset() if self.token_id is None else {self.user})
+        if names and station not in names:
+            raise PermissionDeniedError(
+                f"{Role.STATION} of station '{station}'", what, found=f"that of {', '.join(sorted(names))}"
+            )
+
     def _described(self) -> str:
+        if self.certified:
+            return f"the certificate of {', '.join(sorted(self.certified))}"
         if self.token_id is None:
             return "no token"
         return f"{self.user}'s with {', '.join(sorted(self.roles))}"
+
+
+def certified(names: Sequence[str]) -> Principal:
+    """Who has shown a client certificate with these names, one at least, and no token: a station, or a box of several."""
+    return Principal(user=names[0], roles=frozenset({Role.STATION}), certified=frozenset(names))
 
 
 # On loopback without TLS. What is signed by a person (reviews, exports) and what changes the server takes a token there too.

@@ -93,9 +93,15 @@ class Tls(_Section):
 
 
 class Auth(_Section):
-    """Whether a token is needed for everything; absent: except on loopback without TLS."""
+    """Who is let in.
+
+    Attributes:
+        required: whether a token is needed for everything; absent: except on loopback without TLS.
+        certificates: a client certificate, which `tls.client_ca` has issued, stands for a token with the role station.
+    """
 
     required: bool | None = None
+    certificates: bool = False
 
 
 class Storage(_Section):
@@ -177,6 +183,12 @@ class Config(_Section):
     trust: Trust = Trust()
     line: Line = Line()
     traces: Traces = Traces()
+
+    @model_validator(mode="after")
+    def _certificates_are_verified(self) -> Self:
+        if self.auth.certificates and self.tls.client_ca is None:
+            raise ValueError("auth.certificates: expected tls.client_ca, which verifies them; found none")
+        return self
 
     @property
     def auth_required(self) -> bool:

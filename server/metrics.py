@@ -4,9 +4,10 @@ A registry of its own, so that several servers in one process (tests) do not mee
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from typing_extensions import override
@@ -47,6 +48,25 @@ class Metrics:
             "loupe_model_loads", "Loads of models by outcome", ("outcome",), registry=self.registry
         )
 
+        self._reported = Counter(
+            "loupe_station_results",
+            "Parts that stations reported and that were not kept before, by outcome",
+            ("station", "outcome"),
+            registry=self.registry,
+        )
+        self._refused = Counter(
+            "loupe_station_results_refused",
+            "Parts that stations reported and that cannot be kept",
+            ("station",),
+            registry=self.registry,
+        )
+        self._seen = Gauge(
+            "loupe_station_seen_timestamp_seconds",
+            "When a station was last heard of",
+            ("station",),
+            registry=self.registry,
+        )
+
     def call(self, method: str, code: str, seconds: float) -> None:
         self._calls.labels(method, code).observe(seconds)
 
@@ -66,6 +86,15 @@ class Metrics:
 
     def unkept(self) -> None:
         self._unkept.inc()
+
+    def reported(self, station: str, outcome: str, parts: int) -> None:
+        self._reported.labels(station, outcome).inc(parts)
+
+    def report_refused(self, station: str, parts: int) -> None:
+        self._refused.labels(station).inc(parts)
+
+    def seen(self, station: str, at: datetime) -> None:
+        self._seen.labels(station).set(at.timestamp())
 
     def load(self, *, succeeded: bool) -> None:
         self._loads.labels("ready" if succeeded else "failed").inc()

@@ -30,6 +30,9 @@ def audit(
         table.add_row(outcome, str(found.outcomes[outcome]))
     table.add_row("open", str(found.open))
     table.add_row("without a row", str(found.missing))
+    if found.pruned:
+        table.add_row("rows deleted since", str(found.pruned))
+        table.add_row("of these unreported", str(found.discarded))
     table.add_row("triggers", str(found.triggers), style="bold")
     Output(json).result(
         {
@@ -37,6 +40,8 @@ def audit(
             **{str(outcome): found.outcomes[outcome] for outcome in Outcome},
             "open": found.open,
             "missing": found.missing,
+            "pruned": found.pruned,
+            "discarded": found.discarded,
             "balanced": found.balanced,
         },
         table,

@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from edge.app import check as reach
+from edge.checking import check as reach
 from edge.commands.options import ConfigOption
 from edge.line import read_line
 from vision.commands.output import JsonFlag, Output

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 import typer
 
 from edge.alarms import Calm
-from edge.app import Running, run_line
+from edge.app import run_line
 from edge.commands.options import ConfigOption
 from edge.ledger import Outcome
 from edge.line import Line, read_line
+from edge.running import Running
 from vision.commands.output import JsonFlag, Output
 from vision.settings import read_settings
 

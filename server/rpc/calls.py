@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError, Message
 from typing_extensions import override
 
 from server import tracing
-from server.auth import Principal, Role, bearer
+from server.auth import Principal, Role, bearer, certified
 from server.metrics import Metrics
 from server.rpc import rules
 from server.rpc.status import DETAILS, code_of, status_of
@@ -44,6 +44,9 @@ ROLES: Final[Mapping[str, frozenset[Role]]] = {
     "/vision.v1.ModelService/ListModels": _ANYBODY,
     "/vision.v1.ModelService/GetModel": _ANYBODY,
     "/vision.v1.ModelService/FetchBundle": frozenset({Role.STATION, Role.ADMIN}),
+    "/vision.v1.FleetService/Register": frozenset({Role.STATION}),
+    "/vision.v1.FleetService/Heartbeat": frozenset({Role.STATION}),
+    "/vision.v1.FleetService/ReportResults": frozenset({Role.STATION}),
     "/inference.GRPCInferenceService/ServerLive": _ANYBODY,
     "/inference.GRPCInferenceService/ServerReady": _ANYBODY,
     "/inference.GRPCInferenceService/ServerMetadata": _ANYBODY,
@@ -98,6 +101,7 @@ class Calls(grpc.aio.ServerInterceptor):
 
     Args:
         identify: the principal of a bearer token, or of none.
+        certificates: whether a client certificate stands for a token with the role station, where no token is shown.
         wait_s: seconds a principal must wait before its next call; 0 where it need not.
         default_deadline_s: for callers that name none.
         audit: keeps who asked for which audited method with what.
@@ -111,8 +115,10 @@ class Calls(grpc.aio.ServerInterceptor):
         metrics: Metrics,
         default_deadline_s: float,
         audit: Callable[[str, str, str], Awaitable[None]],
+        certificates: bool = False,
     ) -> None:
         self._identify, self._wait_s, self._metrics = identify, wait_s, metrics
+        self._certificates = certificates
         self._default_deadline_s, self._audit = default_deadline_s, audit
 
     @override
@@ -191,7 +197,11 @@ class Calls(grpc.aio.ServerInterceptor):
             AuthenticationError, PermissionDeniedError, OverloadedError: as their names say.
         """
         header = metadata.get("authorization")
-        principal = await self._identify(bearer(str(header) if header is not None else None))
+        names = _certified(context) if self._certificates and header is None else ()
+        if names:
+            principal = certified(names)
+        else:
+            principal = await self._identify(bearer(str(header) if header is not None else None))
         allowed = ROLES.get(method, frozenset({Role.ADMIN}))
         principal.require(*sorted(allowed), what=method)
         wait = self._wait_s(principal)
@@ -236,6 +246,13 @@ class Calls(grpc.aio.ServerInterceptor):
         finally:
             self._metrics.call(method, code.name, time.perf_counter() - started)
             tracing.end_call(span, code.name)
+
+
+def _certified(context: Context) -> tuple[str, ...]:
+    """The names in the client certificate that gRPC has verified, its common name first; none where none was shown."""
+    shown = context.auth_context()
+    names = (*shown.get("x509_common_name", ()), *shown.get("x509_subject_alternative_name", ()))
+    return tuple(name.decode(errors="replace") for name in names)
 
 
 def _metadata(context: Context) -> _Metadata:

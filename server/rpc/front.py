@@ -10,12 +10,15 @@ from grpc_reflection.v1alpha import reflection
 
 from server.config import Config, Tls
 from server.rpc.calls import Calls
+from server.rpc.fleet import FleetRpc
 from server.rpc.inspection import InspectionRpc
 from server.rpc.models import ModelRpc
 from server.rpc.open_inference import OpenInferenceRpc
 from vision.address import Address
 from vision.errors import SettingsError
 from vision.v1 import (
+    fleet_pb2,
+    fleet_pb2_grpc,
     inspection_pb2,
     inspection_pb2_grpc,
     models_pb2,
@@ -27,6 +30,7 @@ from vision.v1 import (
 _SERVICES: Final = (
     inspection_pb2.DESCRIPTOR.services_by_name["InspectionService"].full_name,
     models_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
+    fleet_pb2.DESCRIPTOR.services_by_name["FleetService"].full_name,
     open_inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name,
 )
 _HEADROOM: Final = 64 * 1024  # beside the picture: a picture of exactly the largest size still fits
@@ -38,6 +42,7 @@ class Handlers:
 
     inspection: InspectionRpc
     models: ModelRpc
+    fleet: FleetRpc
     open_inference: OpenInferenceRpc
 
 
@@ -54,6 +59,7 @@ class Front:
         self._server = grpc.aio.server(interceptors=[calls], options=_options(config))
         inspection_pb2_grpc.add_InspectionServiceServicer_to_server(handlers.inspection, self._server)  # type: ignore[no-untyped-call]  # generated
         models_pb2_grpc.add_ModelServiceServicer_to_server(handlers.models, self._server)  # type: ignore[no-untyped-call]  # generated
+        fleet_pb2_grpc.add_FleetServiceServicer_to_server(handlers.fleet, self._server)  # type: ignore[no-untyped-call]  # generated
         open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
             handlers.open_inference, self._server
         )

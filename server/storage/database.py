@@ -6,7 +6,7 @@ connection belongs to one thread at a time. What the tables hold is not known he
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -56,13 +56,16 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, *, durable: bool = False) -> Iterator[Connection]:
         """A connection for one transaction that writes; committed when the block ends well, else undone.
+
+        Args:
+            durable: once the block has ended, it survives a power cut as well. PostgreSQL sees to that by itself.
 
         Raises:
             StorageError: it was not written (disk full, locked for longer than the wait, gone).
         """
-        with translated(self.name), _writing(self.engine) as connection:
+        with translated(self.name), _writing(self.engine, durable=durable) as connection:
             yield connection
 
     def close(self) -> None:
@@ -116,11 +119,27 @@ def blames_a_row(error: StorageError) -> bool:
 
 
 @contextmanager
-def _writing(engine: Engine) -> Iterator[Connection]:
+def _writing(engine: Engine, *, durable: bool = False) -> Iterator[Connection]:
     with engine.connect() as connection:
         connection.execution_options(loupe_begin="BEGIN IMMEDIATE")
-        with connection.begin():
+        with _synced(connection) if durable else nullcontext(), connection.begin():
             yield connection
+
+
+@contextmanager
+def _synced(connection: Connection) -> Iterator[None]:
+    """Have SQLite wait for the disk at each commit of this connection."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = (
+        connection.connection.driver_connection
+    )  # its own: SQLAlchemy would begin a transaction first
+    driver.execute("PRAGMA synchronous = FULL")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA synchronous = NORMAL")
 
 
 def _parse(url: str) -> URL:

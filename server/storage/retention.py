@@ -1,6 +1,6 @@
 """Makes room: forgets results and pictures that are old or too many, the least valuable first.
 
-    1. results older than `max_age` of which nobody has found anything
+    1. results older than `max_age` of which nobody has found anything, and parts that stations reported so long ago
     2. pictures that no result refers to any more, once they are that old themselves
     3. while the pictures are more than `max_bytes`: those without a result; of accepted parts; of the audit's sample; of reviews and
        rejects; of parts with a disposition; the oldest first within each
@@ -16,11 +16,11 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from sqlalchemy import case, delete, func, literal, select, true, tuple_, update
+from sqlalchemy import Delete, case, delete, func, literal, select, true, tuple_, update
 
 from server.storage.blobs import Blobs, Entry
 from server.storage.database import Database
-from server.storage.tables import HAS_IMAGE, results
+from server.storage.tables import HAS_IMAGE, results, station_results
 from vision.errors import NotFoundError
 from vision.inspection.policy import Decision
 
@@ -31,9 +31,10 @@ _PAUSE_S: Final = 0.02  # between steps: SQLite's waiting writers look again eve
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """What was done: results and pictures deleted, bytes that this freed, and bytes of pictures that are left."""
+    """What was done: results, stations' parts and pictures deleted, bytes that this freed, and bytes of pictures that are left."""
 
     results: int
+    reported: int = 0
     pictures: int
     bytes: int
     bytes_left: int
@@ -60,11 +61,14 @@ def sweep(
     """
     oldest = None if max_age is None else now - max_age
     forgotten = 0 if oldest is None else _forget_results(database, oldest)
+    reported = 0 if oldest is None else _forget_reported(database, oldest)
     room = _Room(database, blobs, settled=now - grace)
     strays = room.survey(oldest)
     if max_bytes is not None:
         room.make(max_bytes, strays)
-    return Swept(results=forgotten, pictures=room.pictures, bytes=room.freed, bytes_left=room.left)
+    return Swept(
+        results=forgotten, reported=reported, pictures=room.pictures, bytes=room.freed, bytes_left=room.left
+    )
 
 
 def _forget_results(database: Database, oldest: datetime) -> int:
@@ -76,7 +80,18 @@ def _forget_results(database: Database, oldest: datetime) -> int:
         .limit(_STEP)
     )
     # `unused` once more: PostgreSQL asks only this again where a disposition came between choosing and deleting
-    statement = delete(results).where(results.c.id.in_(some), unused)
+    return _forget(database, delete(results).where(results.c.id.in_(some), unused))
+
+
+def _forget_reported(database: Database, oldest: datetime) -> int:
+    """By when they came: what a box reports after weeks without a network is looked at first."""
+    key = (station_results.c.station, station_results.c.boot, station_results.c.part)
+    some = select(*key).where(station_results.c.received_at < oldest).limit(_STEP)
+    return _forget(database, delete(station_results).where(tuple_(*key).in_(some)))
+
+
+def _forget(database: Database, statement: Delete) -> int:
+    """Repeat a step until it finds nothing more; gives how many rows went."""
     forgotten = 0
     while True:
         with database.writing() as connection:

@@ -34,6 +34,16 @@ from typing_extensions import override
 from vision.inspection.policy import Decision, Reason
 
 
+class PartOutcome(StrEnum):
+    """What became of a part at a station; the last two drove its fail-safe output."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    REVIEW = "review"
+    TIMEOUT = "timeout"
+    FAULT = "fault"
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware time, kept in UTC; SQLite knows no time zones, so what it keeps is UTC without saying so."""
 
@@ -136,6 +146,49 @@ audit_log: Final = Table(
     Column("principal", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("detail", Text, nullable=False),
+)
+
+stations: Final = Table(
+    "stations",
+    metadata,
+    Column("name", String(63), primary_key=True),
+    Column("boot", String(64), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("bundle", String(128), nullable=False),
+    Column("registered_at", UtcDateTime),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("since_boot", JSON, nullable=False),
+    Column("waiting", BigInteger, nullable=False),
+    Column("discarded", BigInteger, nullable=False),
+    # Counted up with each part that is kept, and not down when retention forgets it.
+    *(Column(f"kept_{outcome}", BigInteger, nullable=False) for outcome in PartOutcome),
+)
+
+station_results: Final = Table(
+    "station_results",
+    metadata,
+    Column("station", String(63), primary_key=True),
+    Column("boot", String(64), primary_key=True),
+    Column("part", BigInteger, primary_key=True, autoincrement=False),
+    Column("sha256", String(64), nullable=False),
+    Column("triggered_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False, index=True),
+    Column("outcome", _one_of(PartOutcome), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("label", Text),
+    Column("probability", Float(53)),
+    Column("bundle", String(128), nullable=False),
+    Column("counter", BigInteger),
+    Column("frame_id", BigInteger),
+    Column("timings_ms", JSON, nullable=False),
+)
+Index(
+    "ix_station_results_triggered_at",
+    station_results.c.triggered_at,
+    station_results.c.station,
+    station_results.c.boot,
+    station_results.c.part,
 )
 
 # Written out in each statement: a database uses a partial index only where it sees the index's own condition.

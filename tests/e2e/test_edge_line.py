@@ -134,7 +134,7 @@ def test_each_part_is_judged_and_its_gate_moves_when_it_is_there(box: Path) -> N
         assert counted.returncode == 0
         assert json.loads(counted.stdout) == {
             "triggers": 12, "accept": 4, "reject": 4, "review": 4, "timeout": 0, "fault": 0, "open": 0, "missing": 0,
-            "balanced": True,
+            "pruned": 0, "discarded": 0, "balanced": True,
         }  # fmt: skip
 
 

@@ -35,7 +35,7 @@ from tests.e2e.serving import (
 )
 from tests.vision.client.certificates import Pair, authority, issued
 from vision.image import encode_png
-from vision.v1 import inspection_pb2, models_pb2, open_inference_pb2
+from vision.v1 import fleet_pb2, inspection_pb2, models_pb2, open_inference_pb2
 
 GOOD: Final = encode_png(part(7))
 Code = grpc.StatusCode
@@ -43,6 +43,7 @@ Credentials = tuple[tuple[str, str], ...]
 SERVICES: Final = (
     inspection_pb2.DESCRIPTOR.services_by_name["InspectionService"],
     models_pb2.DESCRIPTOR.services_by_name["ModelService"],
+    fleet_pb2.DESCRIPTOR.services_by_name["FleetService"],
     open_inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"],
 )
 METHODS: Final = {

@@ -158,7 +158,7 @@ def test_a_ledger_of_a_newer_loupe_is_refused_and_left_alone(tmp_path: Path) -> 
     connection = sqlite3.connect(tmp_path / FILE)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(StorageError, match="expected schema 1, found 99: a newer Loupe wrote it"):
+    with pytest.raises(StorageError, match="expected schema 2, found 99: a newer Loupe wrote it"):
         opened(tmp_path)
     assert sorted(path.name for path in tmp_path.glob("ledger.db*")) == [FILE]
 

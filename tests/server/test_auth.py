@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.auth import ANONYMOUS, MemoryTokens, Principal, Role, authenticate, bearer, issue, token_id
+from server.auth import (
+    ANONYMOUS,
+    MemoryTokens,
+    Principal,
+    Role,
+    authenticate,
+    bearer,
+    certified,
+    issue,
+    token_id,
+)
 from vision.errors import AuthenticationError, PermissionDeniedError, SettingsError
 
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -219,3 +229,29 @@ def test_a_record_of_another_token_does_not_let_it_in() -> None:
     store.add(replace(record, sha256="0" * 64))  # what an unknown id is compared with
     with pytest.raises(AuthenticationError, match="is not known here"):
         authenticate(store, token, NOW)
+
+
+# --- stations
+
+
+def test_a_station_speaks_for_itself_alone() -> None:
+    station = Principal(user="infeed", roles=frozenset({Role.STATION}), token_id="0" * 16)
+    station.require_station("infeed", what="Register")
+    with pytest.raises(PermissionDeniedError, match="station of station 'outfeed', found that of infeed"):
+        station.require_station("outfeed", what="Register")
+
+
+def test_a_certificate_speaks_for_every_name_in_it() -> None:
+    box = certified(("box-7", "infeed", "outfeed"))
+    assert (box.user, box.roles, box.token_id) == ("box-7", frozenset({Role.STATION}), None)
+    box.require(Role.STATION, what="Register")
+    for name in ("box-7", "infeed", "outfeed"):
+        box.require_station(name, what="Register")
+    with pytest.raises(PermissionDeniedError, match="'other', found that of box-7, infeed, outfeed"):
+        box.require_station("other", what="Register")
+    with pytest.raises(PermissionDeniedError, match="found the certificate of box-7, infeed, outfeed"):
+        box.require_user(Role.REVIEW, what="ListReviews")
+
+
+def test_where_nobody_is_known_anybody_may_be_any_station() -> None:
+    ANONYMOUS.require_station("infeed", what="Register")

@@ -24,6 +24,7 @@ _GROUP_HELP: Final = {
     "bundle": "Look into model bundles, verify and sign them.",
     "data": "Look at data before learning from it.",
     "edge": "Run a line: every part judged in time, or sent the safe way, and accounted for.",
+    "fleet": "See the stations that report to a server.",
     "results": "Take kept results out of a server's database.",
     "review": "Say what parts really were.",
     "token": "Make and revoke the tokens of a server.",

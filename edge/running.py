@@ -1,0 +1,93 @@
+"""Stations at work, each on an event loop in a thread of its own, and what reports for them all."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from typing_extensions import override
+
+from edge.ledger import Outcome
+from edge.listeners import Listener, attended
+from edge.station import Station
+from vision.errors import LoupeError
+
+if TYPE_CHECKING:  # gRPC costs memory, and time at the start
+    from edge.uplink import Uplink
+
+_GLANCE_S: Final = 0.2
+_LAST_WORDS_S: Final = (
+    3.0  # for the last parts to be reported; what is not waits in the ledger for the next start
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What a station did: parts by outcome, and why it ended before it was told to; empty when it did not."""
+
+    outcomes: Mapping[Outcome, int]
+    error: str
+
+
+class Running:
+    """Stations at work, and what reports for them."""
+
+    def __init__(self, threads: Sequence["StationThread"], uplink: "Uplink | None") -> None:
+        self._threads, self._uplink = threads, uplink
+        for thread in threads:
+            thread.start()
+        if uplink is not None:
+            uplink.start()
+
+    def stop(self) -> None:
+        """Have every station finish the parts on their way and end. May be called from a signal handler."""
+        for thread in self._threads:
+            thread.ask_to_stop()
+
+    def wait(self) -> dict[str, Ran]:
+        """What each station did, once all have ended."""
+        for thread in self._threads:
+            while thread.is_alive():
+                thread.join(_GLANCE_S)  # in steps, so that signals are heard
+        if self._uplink is not None:
+            self._uplink.stop(_LAST_WORDS_S)
+        return {thread.station.name: thread.ran() for thread in self._threads}
+
+
+class StationThread(threading.Thread):
+    """One station's event loop, with those who listen to it."""
+
+    def __init__(self, station: Station, listeners: Sequence[Listener]) -> None:
+        super().__init__(name=station.name)
+        self.station, self._listeners = station, listeners
+        self._error = ""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending: asyncio.Event | None = None
+        self._asked = False
+
+    @override
+    def run(self) -> None:
+        try:
+            asyncio.run(self._work())
+        except LoupeError as error:
+            self._error = str(error)
+        except Exception as error:  # noqa: BLE001  (other stations go on; this one's end is told like any other)
+            self._error = f"{type(error).__name__}: {error}"
+
+    def ask_to_stop(self) -> None:
+        self._asked = True
+        if self._loop is not None and self._ending is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended meanwhile
+                self._loop.call_soon_threadsafe(self._ending.set)
+
+    def ran(self) -> Ran:
+        return Ran(outcomes=dict(self.station.counts), error=self._error)
+
+    async def _work(self) -> None:
+        self._ending, self._loop = asyncio.Event(), asyncio.get_running_loop()
+        if self._asked:
+            return
+        async with attended(self._listeners):
+            await self.station.run(self._ending)

@@ -1,0 +1,393 @@
+"""A real box and a real server: what the ledger holds reaches the database, each part once, whoever is killed meanwhile."""
+
+import json
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from sqlalchemy import select
+
+from edge.ledger import FILE, Begun, Ended, Ledger, Outcome, audit
+from server.auth import Role
+from server.storage.database import open_database
+from server.storage.tables import station_results
+from tests.bundles import part, spotted, stranger
+from tests.e2e.conftest import Workplace
+from tests.e2e.serving import clean_environment, eventually, serving, token
+from tests.e2e.test_edge_line import LOUPE, loupe
+from vision.image import encode_png
+
+pytestmark = pytest.mark.slow
+
+QUEUED: Final = 10_000
+Parts = dict[tuple[str, int], tuple[str, str]]  # outcome and reason by boot and part
+
+
+@dataclass
+class Box:
+    """A running `loupe edge run`."""
+
+    folder: Path
+    process: "subprocess.Popen[str]"
+    said: list[str] = field(default_factory=list)
+    reader: threading.Thread | None = None
+
+    def stop(self) -> dict[str, Any]:
+        self.process.send_signal(signal.SIGTERM)
+        return self.ended()
+
+    def ended(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        out = self.process.stdout.read()
+        assert self.process.wait(30) == 0, self.said
+        self._drained()
+        stations: dict[str, Any] = json.loads(out)["stations"]
+        return stations
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(30)
+        self._drained()
+
+    def _drained(self) -> None:
+        if self.reader is not None:
+            self.reader.join(30)
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+
+    def alarms(self, about: str) -> list[str]:
+        return [one for one in self.said if about in one]
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Box]:
+    process = subprocess.Popen(
+        [LOUPE, "edge", "run", "--config", folder / "line.toml", "--json"],
+        env=clean_environment(folder) | {"COLUMNS": "1000"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    box = Box(folder, process)
+    assert process.stderr is not None
+    box.reader = threading.Thread(target=lambda: box.said.extend(process.stderr or ()), daemon=True)
+    box.reader.start()
+    try:
+        eventually(lambda: any("running" in one for one in box.said) or process.poll() is not None)
+        assert process.poll() is None, box.said
+        yield box
+    finally:
+        if process.poll() is None:
+            box.kill()
+            sys.stderr.write("".join(box.said[-30:]))
+
+
+def line(
+    folder: Path, server: str, *, parts: int | None = None, period_s: float = 0.05, uplink: str = ""
+) -> Path:
+    """A line of one station that sees its parts by a timer, and reports."""
+    path = folder / "line.toml"
+    many = "" if parts is None else f", parts = {parts}"
+    path.write_text(
+        f"""
+        [uplink]
+        server = "{server}"
+        away_alarm_s = 0.5
+        {uplink}
+        [[station]]
+        name = "infeed"
+        bundle = "plates.loupe"
+        due_s = 1.0
+        late_s = 0.5
+        trigger = {{ kind = "timer", period_s = {period_s}{many} }}
+        camera = {{ kind = "folder", folder = "parts", again = true }}
+        actuator = {{ kind = "journal", path = "gate.jsonl" }}
+        """
+    )
+    return path
+
+
+@pytest.fixture
+def box_folder(plates: Path, tmp_path: Path) -> Path:
+    (tmp_path / "plates.loupe").write_bytes(plates.read_bytes())
+    (tmp_path / "parts").mkdir()
+    for number, picture in enumerate([part(1), spotted(2), stranger()]):
+        (tmp_path / "parts" / f"{number}.png").write_bytes(encode_png(picture))
+    return tmp_path
+
+
+@pytest.fixture
+def server_folder(workplace: Workplace) -> Path:
+    return workplace()
+
+
+def queue(folder: Path, parts: int = QUEUED) -> None:
+    """Parts of an earlier run that nobody has reported."""
+    outcomes = list(Outcome)
+    with closing(Ledger(folder / "loupe-data" / "infeed", boot="earlier", reserve_bytes=2**20)) as ledger:
+        for first in range(1, parts + 1, 500):
+            ledger.commit(
+                [
+                    one
+                    for number in range(first, min(first + 500, parts + 1))
+                    for one in (
+                        Begun(part=number, at=datetime.now(UTC), counter=number),
+                        Ended(
+                            part=number,
+                            outcome=outcomes[number % 5],
+                            reason=f"r{number % 7}",
+                            timings={"driven": 1.0},
+                        ),
+                    )
+                ]
+            )
+
+
+def in_ledger(folder: Path) -> Parts:
+    with closing(sqlite3.connect(folder / "loupe-data" / "infeed" / FILE)) as connection:
+        rows = connection.execute("SELECT boot, part, outcome, reason FROM part WHERE outcome IS NOT NULL")
+        return {(boot, number): (outcome, reason) for boot, number, outcome, reason in rows}
+
+
+def at_server(folder: Path) -> Parts:
+    """The table's key allows no part twice; so what could be wrong is missing or other content."""
+    database = open_database(f"sqlite:///{folder / 'loupe-data' / 'results.db'}")
+    columns = station_results.c
+    query = select(columns.boot, columns.part, columns.outcome, columns.reason).where(
+        columns.station == "infeed"
+    )
+    try:
+        with database.reading() as connection:
+            return {
+                (row.boot, row.part): (row.outcome.value, row.reason) for row in connection.execute(query)
+            }
+    finally:
+        database.close()
+
+
+def reported(folder: Path) -> int:
+    """How many parts the server has; cheap, to be asked again and again."""
+    file = folder / "loupe-data" / "results.db"
+    if not file.exists():
+        return 0
+    with closing(sqlite3.connect(file)) as connection:
+        known = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'station_results'").fetchone()
+        return int(connection.execute("SELECT count(*) FROM station_results").fetchone()[0]) if known else 0
+
+
+def counted(folder: Path) -> dict[str, Any]:
+    """What `loupe fleet list` shows of the station; empty where it is not known yet."""
+    database = f"sqlite:///{folder / 'loupe-data' / 'results.db'}"
+    listed = json.loads(loupe(folder, "fleet", "list", "--json", "--database", database).stdout)["stations"]
+    return dict(listed[0]) if listed else {}
+
+
+def address_of(folder: Path) -> str:
+    """One that a server had, and another will."""
+    with serving(folder) as server:
+        return server.address
+
+
+def all_there(server_folder: Path, box_folder: Path) -> None:
+    """After the end of both: every part of the ledger is at the server, once, and neither counts anything else."""
+    kept, known = in_ledger(box_folder), at_server(server_folder)
+    assert known == kept
+    found = audit(box_folder / "loupe-data" / "infeed")
+    assert (found.balanced, found.triggers) == (True, len(kept))
+    outcomes = counted(server_folder)["outcomes"]
+    assert outcomes == {one.value: found.outcomes[one] for one in Outcome}, "none was counted twice"
+
+
+def test_what_waited_while_the_server_was_away_arrives_when_it_is_back(
+    box_folder: Path, server_folder: Path
+) -> None:
+    address = address_of(server_folder)
+    line(box_folder, address)
+    queue(box_folder)
+    with running(box_folder) as box:
+        eventually(lambda: bool(box.alarms("has been away")))
+        with serving(server_folder, listen=address):
+            eventually(lambda: reported(server_folder) > QUEUED)
+            stations = box.stop()
+    assert stations["infeed"]["outcomes"]["timeout"] == 0
+    all_there(server_folder, box_folder)
+    assert len(box.alarms("has been away")) == 1
+    assert len(box.alarms("is back after")) == 1
+
+
+def test_a_box_that_is_killed_while_it_reports_loses_and_doubles_nothing(
+    box_folder: Path, server_folder: Path
+) -> None:
+    queue(box_folder)
+    reached = [0]
+    with serving(server_folder) as server:
+        line(box_folder, server.address)
+        while len(reached) < 6:
+            with running(box_folder) as box:
+                eventually(lambda: reported(server_folder) > reached[-1])
+                time.sleep(0.1)
+                box.kill()
+            reached.append(reported(server_folder))
+        assert reached[2] < QUEUED, "it was killed in the middle"
+        with running(box_folder) as box:
+            eventually(lambda: reported(server_folder) > QUEUED)
+            box.stop()
+    all_there(server_folder, box_folder)
+
+
+def test_a_server_that_is_killed_while_it_keeps_loses_and_doubles_nothing(
+    box_folder: Path, server_folder: Path
+) -> None:
+    address = address_of(server_folder)
+    line(box_folder, address)
+    queue(box_folder)
+    reached = [0]
+    with running(box_folder) as box:
+        while reached[-1] < QUEUED and len(reached) < 6:
+            with serving(server_folder, listen=address) as server:
+                eventually(lambda: reported(server_folder) > reached[-1])
+                server.kill()
+            reached.append(reported(server_folder))
+        assert reached[1] < QUEUED, "it was killed in the middle"
+        with serving(server_folder, listen=address):
+            eventually(lambda: reported(server_folder) > QUEUED)
+            stations = box.stop()
+    assert stations["infeed"]["outcomes"]["timeout"] == 0
+    all_there(server_folder, box_folder)
+
+
+@contextmanager
+def deaf() -> Iterator[str]:
+    """The address of a server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        held: list[socket.socket] = []
+
+        def take() -> None:
+            while True:
+                try:
+                    held.append(listening.accept()[0])
+                except OSError:
+                    return
+
+        threading.Thread(target=take, daemon=True).start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+        for one in held:
+            one.close()
+
+
+def test_a_server_that_hangs_costs_the_station_nothing(box_folder: Path) -> None:
+    with deaf() as address:
+        line(box_folder, address, parts=60)
+        queue(box_folder, 2000)
+        with running(box_folder) as box:
+            stations = box.ended()
+    outcomes = stations["infeed"]["outcomes"]
+    assert (outcomes["timeout"], outcomes["fault"], sum(outcomes.values())) == (0, 0, 60)
+
+
+def test_a_server_that_freezes_in_the_middle_costs_the_station_nothing_either(
+    box_folder: Path, server_folder: Path
+) -> None:
+    queue(box_folder)
+    with serving(server_folder) as server:
+        line(box_folder, server.address, parts=60)
+        with running(box_folder) as box:
+            eventually(lambda: reported(server_folder) > 0)
+            server.process.send_signal(signal.SIGSTOP)
+            stations = box.ended()
+            server.process.send_signal(signal.SIGCONT)
+    outcomes = stations["infeed"]["outcomes"]
+    assert (outcomes["timeout"], outcomes["fault"], sum(outcomes.values())) == (0, 0, 60)
+    with serving(server_folder, listen=server.address):
+        line(box_folder, server.address)
+        with running(box_folder) as box:
+            eventually(lambda: reported(server_folder) > QUEUED + 60)
+            box.stop()
+    all_there(server_folder, box_folder)
+
+
+def test_old_rows_go_once_they_are_reported_and_are_still_accounted_for(
+    box_folder: Path, server_folder: Path
+) -> None:
+    queue(box_folder, 3000)
+    with serving(server_folder) as server:
+        line(box_folder, server.address, uplink="keep_rows = 100")
+        with running(box_folder) as box:
+            eventually(lambda: audit(box_folder / "loupe-data" / "infeed").pruned >= 2950)
+            box.stop()
+    found = audit(box_folder / "loupe-data" / "infeed")
+    assert (found.balanced, found.discarded) == (True, 0)
+    assert found.triggers - found.pruned <= 170
+    assert len(at_server(server_folder)) == found.triggers
+    assert in_ledger(box_folder).items() <= at_server(server_folder).items()
+
+
+def test_a_station_reports_as_itself_or_not_at_all(box_folder: Path, server_folder: Path) -> None:
+    with serving(server_folder, auth={"required": True}) as server:
+        line(box_folder, server.address, uplink='token = "{station}.token"')
+        secret = box_folder / "infeed.token"
+        secret.write_text(token(server_folder, "outfeed", Role.STATION) + "\n")
+        missed = check(box_folder)
+        assert "station of station 'infeed', found that of outfeed" in missed["error"]
+        with running(box_folder) as box:
+            eventually(lambda: bool(box.alarms("found that of outfeed")))
+            assert at_server(server_folder) == {}
+            secret.write_text(token(server_folder, "infeed", Role.STATION) + "\n")
+            eventually(lambda: bool(box.alarms("is back after")))
+            box.stop()
+        assert check(box_folder)["error"] == ""
+    all_there(server_folder, box_folder)
+    assert not any(secret.read_text().strip() in one for one in box.said)
+
+
+def check(folder: Path) -> dict[str, str]:
+    """What `loupe edge check` says of the way to the server."""
+    done = loupe(folder, "edge", "check", "--config", folder / "line.toml", "--json")
+    (found,) = [one for one in json.loads(done.stdout)["found"] if one["what"] == "uplink"]
+    assert done.returncode == (1 if found["error"] else 0)
+    return dict(found)
+
+
+@pytest.mark.parametrize(
+    ("uplink", "said"),
+    [
+        ("keep_rows = 1", "uplink.keep_rows: input should be greater than or equal to 100, found 1"),
+        ("max_rows = 500", "uplink: max_rows: expected at least keep_rows, 100000, found 500"),
+        ("colour = 1", "uplink.colour: expected one of "),
+        (
+            'tls = { key = "k.pem" }',
+            "uplink.tls: expected certificate and key together, found no certificate",
+        ),
+        (
+            'token = "t"',
+            "uplink: tls: expected a table, since a token must not leave this machine in plain text",
+        ),
+    ],
+)
+def test_an_uplink_that_is_wrong_is_refused_by_its_field(box_folder: Path, uplink: str, said: str) -> None:
+    path = line(box_folder, "192.0.2.1:50051", uplink=uplink)
+    ended = loupe(box_folder, "edge", "check", "--config", path)
+    assert ended.returncode == 2
+    assert said in " ".join(ended.stderr.split())
+
+
+def test_several_stations_cannot_share_a_token(box_folder: Path) -> None:
+    path = line(box_folder, "127.0.0.1:1", uplink='token = "secret"')
+    text = path.read_text()
+    path.write_text(text + text[text.index("[[station]]") :].replace('"infeed"', '"outfeed"'))
+    ended = loupe(box_folder, "edge", "check", "--config", path)
+    assert ended.returncode == 2
+    assert "uplink.token: expected {station} in it" in " ".join(ended.stderr.split())
