@@ -6,6 +6,7 @@ there is room to store. Which accepted parts are in the sample depends on chance
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ class Pictures:
             max_bytes=_MAX_WAITING,
         )
         self._shelf: Shelf | None = None
+        self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop
         self.kept = self.lost = 0  # parts
 
@@ -99,8 +101,10 @@ class Pictures:
         return self._shelf
 
     def _lose(self, part: int, why: str) -> None:
-        self.lost += 1
-        if self.lost == 1:
+        with self._lock:  # both threads lose pictures
+            self.lost += 1
+            first = self.lost == 1
+        if first:
             said = f"pictures: those of part {part} are not kept: {why}; parts are judged all the same, and further losses are counted"
             with suppress(RuntimeError):  # the loop is closed: nobody listens any more
                 self._loop.call_soon_threadsafe(self._alarm, said)

@@ -148,8 +148,10 @@ class Recorder:
     def _lose(self, work: _Seen | EndedLine, why: str) -> None:
         if isinstance(work, EndedLine):
             return  # the ledger has it
-        self.lost += 1
-        if self.lost == 1:
+        with self._lock:  # both threads lose parts
+            self.lost += 1
+            first = self.lost == 1
+        if first:
             said = f"recording: a part is not recorded: {why}; the line goes on, and the recording has gaps"
             with suppress(RuntimeError):  # the loop is closed: nobody listens any more
                 self._loop.call_soon_threadsafe(self._alarm, said)
