@@ -7,8 +7,9 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, ParamSpec
 
 from typing_extensions import override
 
@@ -17,18 +18,25 @@ from edge.drivers import devices_of
 from edge.judging import BundleJudges, Looking, judge_with
 from edge.ledger import Ledger, Outcome
 from edge.line import Line, StationTable
-from edge.parts import Judges, Step
+from edge.parts import Finished, Judges, Step
 from edge.ports import Device
 from edge.station import Rules, Station
 from edge.tiles import Tiles
+from edge.view.board import Board
+from edge.view.watch import Watch
 from edge.writer import LedgerWriter
-from vision.errors import DeviceError, LoupeError
+from vision.address import Address
+from vision.errors import DeviceError, LoupeError, SettingsError
 from vision.inspection.inspect import Inspector, open_inspector
 from vision.settings import Settings
+
+if TYPE_CHECKING:  # imported when a line asks for a view: without one its libraries need no memory
+    from edge.view.server import ViewServer
 
 _MIB: Final = 2**20
 _PATIENCE_S: Final = 5.0  # for a device to be reached by `check`
 _GLANCE_S: Final = 0.2
+_Told = ParamSpec("_Told")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,28 +95,66 @@ def run_line(
     """
     boot = uuid.uuid4().hex
     judges_of = open_judges or bundle_judges
+    boards = [Board() for _ in line.station]
     stations = [
         _station(
             line,
             one,
             judges_of(one, settings),
             boot=boot,
-            alarm=partial(alarm, one.name),
-            on_step=partial(on_step, one.name),
+            alarm=_both(board.alarm, partial(alarm, one.name)),
+            on_step=_both(board.step, partial(on_step, one.name)),
+            on_end=board.ended,
         )
-        for one in line.station
+        for one, board in zip(line.station, boards, strict=True)
     ]
+    threads = [_Thread(one) for one in stations]
+    watches = [
+        Watch(
+            station=thread.station, board=board, due_ms=1e3 * thread.station.rules.due_s, ended=thread.ended
+        )
+        for thread, board in zip(threads, boards, strict=True)
+    ]
+    view = None if line.view is None else _view(line.view.listen, watches, boot=boot, alarm=alarm)
     started([one.name for one in stations])
-    return Running([_Thread(one) for one in stations])
+    return Running(threads, view)
+
+
+def _both(first: Callable[_Told, None], second: Callable[_Told, None]) -> Callable[_Told, None]:
+    """Tell two."""
+
+    def tell(*args: _Told.args, **kwargs: _Told.kwargs) -> None:
+        first(*args, **kwargs)
+        second(*args, **kwargs)
+
+    return tell
+
+
+def _view(
+    address: Address, watches: Sequence[Watch], *, boot: str, alarm: Callable[[str, str], None]
+) -> "ViewServer | None":
+    """The view; a line whose view cannot be had runs without it."""
+    server = import_module("edge.view.server")
+    try:
+        view: ViewServer = server.ViewServer(server.listen(address), watches, boot=boot)
+    except SettingsError as error:
+        alarm("view", f"{error}; the line runs without it")
+        return None
+    return view
 
 
 class Running:
-    """Stations at work."""
+    """Stations at work, and the view of them where there is one."""
 
-    def __init__(self, threads: Sequence["_Thread"]) -> None:
-        self._threads = threads
+    def __init__(self, threads: Sequence["_Thread"], view: "ViewServer | None" = None) -> None:
+        self._threads, self._view = threads, view
         for thread in threads:
             thread.start()
+
+    @property
+    def view(self) -> Address | None:
+        """Where the view listens."""
+        return None if self._view is None else self._view.address
 
     def stop(self) -> None:
         """Have every station finish the parts on their way and end. May be called from a signal handler."""
@@ -120,6 +166,8 @@ class Running:
         for thread in self._threads:
             while thread.is_alive():
                 thread.join(_GLANCE_S)  # in steps, so that signals are heard
+        if self._view is not None:
+            self._view.stop()
         return {thread.station.name: thread.ran() for thread in self._threads}
 
 
@@ -148,6 +196,10 @@ class _Thread(threading.Thread):
         if self._loop is not None and self._ending is not None:
             with contextlib.suppress(RuntimeError):  # it has ended meanwhile
                 self._loop.call_soon_threadsafe(self._ending.set)
+
+    def ended(self) -> str | None:
+        """Why it ended, empty when it was told to; none while it has not."""
+        return None if self.ident is None or self.is_alive() else self._error
 
     def ran(self) -> Ran:
         return Ran(outcomes=dict(self.station.counts), error=self._error)
@@ -179,6 +231,7 @@ def _station(
     boot: str,
     alarm: Callable[[str], None],
     on_step: Callable[[int, Step], None],
+    on_end: Callable[[Finished], None],
 ) -> Station:
     folder = line.data / table.name
     writer = LedgerWriter(
@@ -201,12 +254,17 @@ def _station(
         rules=rules,
         alarm=alarm,
         on_step=on_step,
+        on_end=on_end,
     )
 
 
 async def check(line: Line, settings: Settings) -> list[Reached]:
     """Open every model and reach every device, once; nothing is moved but outputs to their rest."""
     found = []
+    if line.view is not None:
+        server = import_module("edge.view.server")
+        error = await _said(asyncio.to_thread(lambda: server.listen(line.view.listen).close()))
+        found.append(Reached(station="", what="view", error=error))
     for one in line.station:
         devices = devices_of(one, line.data / one.name)
         works: list[tuple[str, Awaitable[object]]] = [

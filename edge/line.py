@@ -8,18 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from edge.device_tables import (
     ActuatorTable,
     CameraTable,
     CoilTable,
+    Device,
     Positive,
     RecipeSourceTable,
     Table,
     TriggerTable,
 )
 from edge.merging import Merge
+from vision.address import Address
 from vision.inspection.inspect import OnDrift
 from vision.inspection.policy import Decision
 from vision.toml_file import read_model
@@ -141,16 +143,33 @@ class StationTable(Table):
         return self
 
 
+def _only_this_machine(address: Address) -> Address:
+    if address.socket is not None or not address.loopback:
+        raise ValueError(
+            f"expected a loopback address such as 127.0.0.1:8090, since the view has neither logins nor TLS; found {address}. "
+            "From elsewhere, reach it through an SSH tunnel or a proxy that has both"
+        )
+    return address
+
+
+class ViewTable(Table):
+    """The operator's view."""
+
+    listen: Annotated[Device, AfterValidator(_only_this_machine)]
+
+
 class Line(Table):
     """The whole box.
 
     Attributes:
         data: where ledgers are kept, a folder a station.
         reserve_mib: of disk, allocated for each ledger in advance.
+        view: for people and for Prometheus; none unless it is asked for.
     """
 
     data: Path = Path("loupe-data")
     reserve_mib: Annotated[int, Field(ge=1, le=4096)] = 16
+    view: ViewTable | None = None
     station: Annotated[tuple[StationTable, ...], Field(min_length=1)]
 
     @model_validator(mode="after")

@@ -34,6 +34,8 @@ def run(config: ConfigOption, json: JsonFlag = False) -> None:
 
     alarm = Calm(lambda station, what: output.warn(f"{station}: {what}"))
     running = run_line(line, read_settings(), alarm=alarm, started=started)
+    if running.view is not None:
+        output.say(f"view on http://{running.view}/")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.stop())
     ran = running.wait()
