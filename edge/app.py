@@ -262,8 +262,7 @@ async def check(line: Line, settings: Settings) -> list[Reached]:
     """Open every model and reach every device, once; nothing is moved but outputs to their rest."""
     found = []
     if line.view is not None:
-        server = import_module("edge.view.server")
-        error = await _said(asyncio.to_thread(lambda: server.listen(line.view.listen).close()))
+        error = await _said(asyncio.to_thread(_could_view, line.view.listen))
         found.append(Reached(station="", what="view", error=error))
     for one in line.station:
         devices = devices_of(one, line.data / one.name)
@@ -282,6 +281,10 @@ async def check(line: Line, settings: Settings) -> list[Reached]:
         works.append(("actuator", _reach(devices.actuator)))
         found += [Reached(station=one.name, what=what, error=await _said(work)) for what, work in works]
     return found
+
+
+def _could_view(address: Address) -> None:
+    import_module("edge.view.server").listen(address).close()
 
 
 async def _reach(device: Device) -> None:

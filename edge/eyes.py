@@ -34,9 +34,7 @@ class Eyes:
         names = (
             ["camera"] if len(cameras) == 1 else [f"camera {number + 1}" for number in range(len(cameras))]
         )
-        self._eyes = [
-            _Eye(name, one, Link(one, proven=True)) for name, one in zip(names, cameras, strict=True)
-        ]
+        self._eyes = [_Eye(name, one, Link(one)) for name, one in zip(names, cameras, strict=True)]
         self._alarm = alarm
 
     async def open(self) -> None:
@@ -69,7 +67,7 @@ class Eyes:
                 await eye.link.ready()
                 shot = await eye.camera.capture(pulse)
             except DeviceError as error:
-                eye.link.lost(error)
+                eye.link.lost(error, at_work=True)
                 self._alarm(f"{eye.name}: {error}")
                 raise
             except asyncio.CancelledError:

@@ -29,20 +29,13 @@ class Health:
 class Link:
     """Whether a device is open; whoever needs it opens it.
 
-    Args:
-        proven: after an error it is well when it did what it is for, rather than when it is open again.
+    An error at work is over when the device has worked again; any other one when it is open again.
     """
 
-    def __init__(
-        self,
-        device: Device,
-        *,
-        proven: bool = False,
-        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
+    def __init__(self, device: Device, *, wall: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.health = Health()
         self._device, self._open, self._opening = device, False, asyncio.Lock()
-        self._proven, self._wall = proven, wall
+        self._wall, self._unproven = wall, False
 
     async def ready(self) -> None:
         """Open the device unless it is.
@@ -54,20 +47,22 @@ class Link:
             if not self._open:
                 await self._device.open()
                 self._open = True
-                if not self._proven or self.health.well is None:
+                if not self._unproven:
                     self.worked()
 
     def worked(self) -> None:
         """It did what it is for."""
+        self._unproven = False
         if not self.health.well:
             self.health = Health(well=True, since=self._wall())
 
-    def failed(self, error: object) -> None:
+    def failed(self, error: object, *, at_work: bool = True) -> None:
         """It did not; it need not be opened again."""
+        self._unproven |= at_work
         since = self._wall() if self.health.well is not False else self.health.since
         self.health = Health(well=False, since=since, error=str(error))
 
-    def lost(self, error: object) -> None:
+    def lost(self, error: object, *, at_work: bool = False) -> None:
         """Have it opened again."""
         self._open = False
-        self.failed(error)
+        self.failed(error, at_work=at_work)

@@ -304,9 +304,11 @@ class Station:
             return self._judges.choose(None)
         try:
             await self._recipe.ready()
-            return self._judges.choose(await source.code())
+            code = await source.code()
+            self._recipe.worked()
+            return self._judges.choose(code)
         except DeviceError as error:
-            self._recipe.lost(error)
+            self._recipe.lost(error, at_work=True)
             self._alarm(f"recipe: {error}")
             raise _NoRecipeError(str(error)) from error
         except LoupeError as error:
@@ -347,6 +349,7 @@ class Station:
             async with asyncio.timeout(self.rules.drive_s):
                 await self._actuator.ready()
                 await self._devices.actuator.drive(finding.decision)
+            self._actuator.worked()
         except TimeoutError:
             return self._output_failed(finding, f"not taken within {self.rules.drive_s} s")
         except LoupeError as error:
@@ -356,7 +359,7 @@ class Station:
         return finding
 
     def _output_failed(self, finding: _Finding, why: str) -> _Finding:
-        self._actuator.lost(why)
+        self._actuator.lost(why, at_work=True)
         self._alarm(f"output: {why}")
         return self._fault(finding.ended.part, "output", f"{why}; it was to be {finding.decision}")
 

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from edge.view.metrics import registry
+from edge.view.pace import Pace
 from edge.view.pictures import Pictures
 from edge.view.status import station_status
 from edge.view.watch import State, Watch
@@ -53,7 +54,7 @@ def site(watches: Sequence[Watch], pictures: Pictures, *, boot: str, host: str) 
         Route("/healthz", _healthz(watches)),
     ]
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=[*_LOOPBACK, host], www_redirect=False)
-    return Starlette(routes=routes, middleware=[hosts])
+    return Starlette(routes=routes, middleware=[hosts, Middleware(Pace)])
 
 
 def _file(path: Path) -> Endpoint:

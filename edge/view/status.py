@@ -42,7 +42,7 @@ def station_status(watch: Watch) -> dict[str, Any]:
             {"what": what, "well": one.well, "since": one.since and _utc(one.since), "error": one.error}
             for what, one in watch.station.health().items()
         ],
-        "models": [{"bundle": digest, **_model(one)} for digest, one in reversed(tally.models.items())],
+        "models": [{"bundle": digest, **_model(one)} for digest, one in reversed(list(tally.models.items()))],
         "ledger": _ledger(tally, outcomes, watch.station.refusals),
         "alarms": [
             {"what": one.what, "first_at": _utc(one.first_at), "at": _utc(one.at), "times": one.times}
@@ -72,7 +72,7 @@ def _last(station: str, last: Last) -> dict[str, Any]:
         "label": ended.label,
         "frame_id": ended.frame_id,
         "certified": last.certified,
-        "timings": {stage: _finite(ms) for stage, ms in ended.timings.items()},
+        "timings": dict(ended.timings),
         "picture": None if last.draw is None else f"/stations/{station}/last.png?part={ended.part}",
     }
 
@@ -88,7 +88,7 @@ def _counts(outcomes: Mapping[Outcome, int]) -> dict[str, Any]:
     """Parts by outcome, and the share of all parts that was accepted."""
     parts = sum(outcomes.values())
     accepted = outcomes.get(Outcome.ACCEPT, 0) / parts if parts else None
-    return {**outcomes, "parts": parts, "yield": accepted}
+    return {**{str(one): count for one, count in outcomes.items()}, "parts": parts, "yield": accepted}
 
 
 def _latency(recent: Sequence[Past], due_ms: float) -> dict[str, Any]:

@@ -108,7 +108,16 @@ def browser(profile: Path, *, language: str = "en-GB") -> Iterator[Page]:
     # the protocol's pipes are descriptors 3 and 4 of the browser
     start = f'exec chromium "$@" 3<&{theirs_in} 4>&{theirs_out}'
     process = subprocess.Popen(
-        ["/bin/bash", "-c", start, "chromium", *_OPTIONS, f"--lang={language}", f"--user-data-dir={profile}"],
+        [
+            "/bin/bash",
+            "-c",
+            start,
+            "chromium",
+            *_OPTIONS,
+            f"--lang={language}",
+            f"--accept-lang={language}",
+            f"--user-data-dir={profile}",
+        ],
         pass_fds=(theirs_in, theirs_out),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

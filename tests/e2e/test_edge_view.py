@@ -212,7 +212,7 @@ def test_a_line_whose_view_cannot_be_had_runs_without_it_and_check_says_so(tmp_p
             timer if one.strip().startswith("trigger") else one for one in text.splitlines(keepends=True)
         ]
         (second / "line.toml").write_text("".join(lines))
-        command = [LOUPE, "edge", "run", "--config", second / "line.toml"]
+        command = [str(LOUPE), "edge", "run", "--config", str(second / "line.toml")]
         ran = subprocess.run(
             command, env=clean_environment(second), capture_output=True, text=True, timeout=60
         )

@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from typing_extensions import override
 
 from edge.link import Health, Link
 from tests.edge.world import FakeCamera
@@ -24,6 +25,7 @@ class Wall:
 
 
 class Missing(FakeCamera):
+    @override
     async def open(self) -> None:
         raise DeviceError("camera: nobody there")
 
@@ -50,15 +52,21 @@ def test_an_error_keeps_its_first_moment_and_its_last_words() -> None:
     assert link.health == Health(well=False, since=after(0), error="still unplugged")
 
 
-def test_what_is_open_again_is_well_unless_it_must_prove_it() -> None:
-    trusting, strict = (Link(FakeCamera(), proven=proven, wall=Wall()) for proven in (False, True))
-    for link in (trusting, strict):
-        link.lost("unplugged")
-        asyncio.run(link.ready())
-    assert trusting.health == Health(well=True, since=after(1))
-    assert strict.health == Health(well=False, since=after(0), error="unplugged")
-    strict.worked()
-    assert strict.health.well
+def test_what_could_not_be_reached_is_well_when_it_is_open_again() -> None:
+    link = Link(FakeCamera(), wall=Wall())
+    link.lost("unplugged")
+    asyncio.run(link.ready())
+    assert link.health == Health(well=True, since=after(1))
+
+
+def test_what_failed_at_work_is_well_when_it_has_worked_again() -> None:
+    link = Link(FakeCamera(), wall=Wall())
+    link.lost("no picture", at_work=True)
+    link.lost("unplugged")
+    asyncio.run(link.ready())
+    assert link.health == Health(well=False, since=after(0), error="unplugged")
+    link.worked()
+    assert link.health == Health(well=True, since=after(1))
 
 
 def test_what_cannot_be_opened_is_not_well() -> None:

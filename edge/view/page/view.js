@@ -21,7 +21,7 @@ const WORDS = {
     alarms: "alarms", calm: "none", times: "{0} times since {1}",
     starting: "starting", running: "running", silent: "STATION DOES NOT ANSWER: what is shown is old", ended: "ENDED",
     waiting: "waiting for the box", answered: "live", silence: "No answer from the box since {0}. What is shown below is old.",
-    never: "No answer from the box.",
+    dead: "does not answer", never: "No answer from the box.",
     "accept.confident": "surely good", "reject.confident": "surely defective", "review.uncertain": "not sure: a person must look",
     "review.novel": "unlike any known part", "review.image_quality": "the picture is too poor", "review.fault": "nobody could judge it",
     "timeout.begun": "no picture in time", "timeout.captured": "no verdict in time", "timeout.judged": "no row on the disk in time",
@@ -46,7 +46,7 @@ const WORDS = {
     alarms: "报警", calm: "无", times: "自 {1} 起 {0} 次",
     starting: "启动中", running: "运行中", silent: "工位无响应：所示内容已过时", ended: "已结束",
     waiting: "等待设备", answered: "实时", silence: "自 {0} 起设备无响应。以下内容已过时。",
-    never: "设备无响应。",
+    dead: "无响应", never: "设备无响应。",
     "accept.confident": "确定合格", "reject.confident": "确定有缺陷", "review.uncertain": "不确定：需人工判断",
     "review.novel": "与已知工件不同", "review.image_quality": "图像质量不足", "review.fault": "无法判定",
     "timeout.begun": "未及时得到图像", "timeout.captured": "未及时判定", "timeout.judged": "记录未及时写入磁盘",
@@ -121,7 +121,7 @@ function showStation(station) {
   field(card, "state").className = `state ${station.state === "running" || station.state === "starting" ? "" : "bad"}`;
   card.classList.toggle("stale", station.state === "silent");
   showLast(card, station.last);
-  field(card, "recent").replaceChildren(...station.recent.map((outcome) => make("li", "", icon(outcome))));
+  field(card, "recent").replaceChildren(...[...station.recent].reverse().map((outcome) => make("li", "", icon(outcome))));
   showCounts(card, station);
   showLatency(card, station.latency, station.due_ms);
   field(card, "devices").replaceChildren(...station.health.map(device));
@@ -135,11 +135,11 @@ function showLast(card, last) {
   card.querySelector(".last").className = `last ${outcome}`;
   field(card, "shape").setAttribute("href", `#${outcome}`);
   text(card, "verdict", say(outcome));
-  text(card, "reason", last ? (WORDS[LANGUAGE][`${outcome}.${last.reason}`] ?? last.reason) : "");
+  const label = last?.label && outcome === "reject" ? `: ${last.label}` : "";
+  text(card, "reason", last ? (WORDS[LANGUAGE][`${outcome}.${last.reason}`] ?? last.reason) + label : "");
   text(card, "part", last ? say("part", NUMBER.format(last.part)) : "");
   text(card, "at", last ? clock(last.at) : "");
-  const label = last?.label && outcome === "reject" ? `${last.label}; ` : "";
-  text(card, "detail", last ? label + last.detail : "");
+  text(card, "detail", last?.detail ?? "");
   showPicture(field(card, "picture"), field(card, "no-picture"), last);
 }
 
@@ -288,7 +288,7 @@ function lookAlive() {
   banner.hidden = !silent || (!answered && performance.now() < SILENT_MS);
   if (!banner.hidden && banner.textContent !== words) banner.textContent = words;
   if (!banner.hidden) document.title = `⚠ ${words}`;
-  document.getElementById("live-words").textContent = silent ? say(answered ? "silence" : "waiting", clock(answered || Date.now())) : `${say("answered")} · ${clock(answered)}`;
+  document.getElementById("live-words").textContent = silent ? say(answered ? "dead" : "waiting") : `${say("answered")} · ${clock(answered)}`;
 }
 
 document.documentElement.lang = LANGUAGE === "zh" ? "zh-CN" : "en";

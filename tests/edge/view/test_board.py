@@ -15,7 +15,7 @@ from edge.ports import Shot
 from edge.view.board import RECENT, Board
 from tests.edge.view.parts import finished
 from tests.edge.world import judged
-from vision.image import ImageError
+from vision.errors import ImageError
 
 ENDINGS = st.lists(
     st.tuples(st.sampled_from(Outcome), st.sampled_from(["confident", "camera"])), max_size=2 * RECENT

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -83,8 +83,9 @@ def test_every_time_has_its_bin_and_the_due_time_ends_the_twentieth(times: list[
 
 def test_numbers_that_json_does_not_know_are_left_out() -> None:
     board = Board()
-    board.ended(finished(1, decided_ms=math.inf, driven_ms=None))
-    assert status(board)["last"]["timings"] == {"judged": None}
+    one = finished(1)
+    board.ended(replace(one, ended=replace(one.ended, probability=math.nan)))
+    assert status(board)["last"]["probability"] is None
 
 
 def test_a_device_says_what_it_last_said_and_since_when() -> None:
