@@ -15,7 +15,9 @@ from edge.ports import Shot
 from vision.image import ImageLimits, decode, encode_png
 
 _SIDE_PX: Final = 640  # the longer one of a picture that was not judged
-_KEPT: Final = 4  # parts that a page may have been told of and not yet asked for, a station
+_KEPT: Final = (
+    2  # parts that pages may have been told of and not yet asked for, a station; raw pictures are large
+)
 _LIMITS: Final = ImageLimits(max_bytes=64 * 2**20)
 
 

@@ -63,8 +63,9 @@ class Page:
         return answer["result"].get("value")
 
     def text(self, selector: str = "body") -> str:
-        """What a reader sees there; empty where there is no such element."""
-        return str(self.evaluate(f"document.querySelector({json.dumps(selector)})?.innerText ?? ''"))
+        """What a reader sees there; empty where there is no such element, or it is hidden."""
+        seen = f"(one => one?.checkVisibility() ? one.innerText : '')(document.querySelector({json.dumps(selector)}))"
+        return str(self.evaluate(seen))
 
     def screenshot(self) -> bytes:
         return base64.b64decode(self._ask("Page.captureScreenshot", format="png")["data"])

@@ -1,6 +1,7 @@
 """The operator's view of a real line, as a headless Chromium shows it: what runs, what failed, and what does not answer any more."""
 
 import json
+import signal
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -159,6 +160,19 @@ def test_a_box_that_was_killed_does_not_look_alive(tmp_path: Path, page: Page) -
         )
         assert "grayscale" in page.evaluate("getComputedStyle(document.querySelector('main')).filter")
         assert page.evaluate("document.title").startswith("⚠ No answer")
+
+
+@needs_chromium
+def test_a_box_that_hangs_does_not_look_alive_until_it_goes_on(tmp_path: Path, page: Page) -> None:
+    with plc() as gate, viewed(tmp_path, gate) as box:
+        page.open(box.url)
+        eventually(lambda: page.text("#live").startswith("live"))
+        box.process.send_signal(signal.SIGSTOP)
+        eventually(lambda: page.evaluate("document.body.className") == "stale")
+        assert page.text("#live") == "does not answer"
+        box.process.send_signal(signal.SIGCONT)
+        eventually(lambda: page.evaluate("document.body.className") == "")
+        assert page.text("#silence") == ""
 
 
 @needs_chromium
