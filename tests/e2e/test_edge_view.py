@@ -54,8 +54,8 @@ def write_line(folder: Path, port: int, view: str) -> None:
         [[station]]
         name = "infeed"
         bundle = "plates.loupe"
-        due_s = 0.25
-        late_s = 0.1
+        due_s = 1.0  # beside a browser that starts
+        late_s = 0.5
         drift_alpha = 0.01
         trigger = {{ kind = "modbus", address = "127.0.0.1:{port}", register = {COUNTER} }}
         camera = {{ kind = "folder", folder = "parts", again = true }}
