@@ -7,7 +7,7 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import TYPE_CHECKING, Final, ParamSpec
 
 from edge.device_tables import CounterTable
 from edge.drivers import devices_of
@@ -22,12 +22,19 @@ from edge.pruning import Limits
 from edge.running import Running, StationThread
 from edge.station import Rules, Station
 from edge.tiles import Tiles
+from edge.view.board import Board
+from edge.view.watch import Watch
 from edge.writer import LedgerWriter
-from vision.errors import StorageError
+from vision.address import Address
+from vision.errors import SettingsError, StorageError
 from vision.inspection.inspect import Inspector, open_inspector
 from vision.settings import Settings
 
+if TYPE_CHECKING:
+    from edge.view.server import ViewServer
+
 _MIB: Final = 2**20
+_Told = ParamSpec("_Told")
 _PATIENCE_S: Final = 5.0  # for a device to be reached by `check`
 _GLANCE_S: Final = 0.2
 _LAST_WORDS_S: Final = (
@@ -76,9 +83,10 @@ def run_line(
     """
     boot = uuid.uuid4().hex
     judges_of = open_judges or bundle_judges
-    threads, feeds = list[StationThread](), list[Feed]()
+    threads, feeds, watches = list[StationThread](), list[Feed](), list[Watch]()
     for one in line.station:
-        judges, said, mark = judges_of(one, settings), partial(alarm, one.name), Mark()
+        judges, board, mark = judges_of(one, settings), Board(), Mark()
+        said = _both(board.alarm, partial(alarm, one.name))
         heard_by = [*listeners(one, boot), *_listeners(line, one, boot=boot, alarm=said)]
         station = _station(
             line,
@@ -87,14 +95,40 @@ def run_line(
             boot=boot,
             mark=mark,
             alarm=said,
-            on_step=partial(on_step, one.name),
-            on_end=telling(heard_by, alarm=said),
+            on_step=_both(board.step, partial(on_step, one.name)),
+            on_end=_both(board.ended, telling(heard_by, alarm=said)),
         )
-        threads.append(StationThread(station, heard_by))
+        thread = StationThread(station, heard_by)
+        threads.append(thread)
+        watches.append(Watch(station=station, board=board, due_ms=1e3 * one.due_s, ended=thread.ended))
         feeds.append(_feed(line, station, boot=boot, mark=mark, alarm=said))
     uplink = None if line.uplink is None else uplink_module().Uplink(line.uplink, feeds)
+    view = None if line.view is None else _view(line.view.listen, watches, boot=boot, alarm=alarm)
     started([one.name for one in line.station])
-    return Running(threads, uplink)
+    return Running(threads, uplink=uplink, view=view)
+
+
+def _both(first: Callable[_Told, None], second: Callable[_Told, None]) -> Callable[_Told, None]:
+    """Tell two."""
+
+    def tell(*args: _Told.args, **kwargs: _Told.kwargs) -> None:
+        first(*args, **kwargs)
+        second(*args, **kwargs)
+
+    return tell
+
+
+def _view(
+    address: Address, watches: Sequence[Watch], *, boot: str, alarm: Callable[[str, str], None]
+) -> "ViewServer | None":
+    """The view; a line whose view cannot be had runs without it."""
+    server = import_module("edge.view.server")
+    try:
+        view: ViewServer = server.ViewServer(server.listen(address), watches, boot=boot)
+    except SettingsError as error:
+        alarm("view", f"{error}; the line runs without it")
+        return None
+    return view
 
 
 def _feed(line: Line, station: Station, *, boot: str, mark: Mark, alarm: Callable[[str], None]) -> Feed:

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Final
 
 from edge.app import open_model, uplink_module
 from edge.drivers import devices_of
 from edge.line import Line
 from edge.ports import Device
+from vision.address import Address
 from vision.errors import DeviceError, LoupeError
 from vision.settings import Settings
 
@@ -27,6 +29,9 @@ class Reached:
 async def check(line: Line, settings: Settings) -> list[Reached]:
     """Open every model and reach every device, once; nothing is moved but outputs to their rest."""
     found = []
+    if line.view is not None:
+        error = await _said(asyncio.to_thread(_could_view, line.view.listen))
+        found.append(Reached(station="", what="view", error=error))
     for one in line.station:
         devices = devices_of(one, line.data / one.name)
         works: list[tuple[str, Awaitable[object]]] = [
@@ -47,6 +52,10 @@ async def check(line: Line, settings: Settings) -> list[Reached]:
             works.append(("uplink", reaching))
         found += [Reached(station=one.name, what=what, error=await _said(work)) for what, work in works]
     return found
+
+
+def _could_view(address: Address) -> None:
+    import_module("edge.view.server").listen(address).close()
 
 
 async def _reach(device: Device) -> None:

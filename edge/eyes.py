@@ -5,10 +5,9 @@ A frame that is not later than the camera's last is a fault, not a picture of th
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
-from edge.link import Link
+from edge.link import Health, Link
 from edge.ports import Camera, Pulse, Shot
 from vision.errors import DeviceError
 
@@ -41,8 +40,14 @@ class Eyes:
     async def open(self) -> None:
         """Open what can be opened; of the others, each part will say so."""
         for eye in self._eyes:
-            with suppress(DeviceError):
+            try:
                 await eye.link.ready()
+            except DeviceError as error:
+                eye.link.lost(error)
+
+    def health(self) -> dict[str, Health]:
+        """Of each camera, by name; for any thread."""
+        return {eye.name: eye.link.health for eye in self._eyes}
 
     async def capture(self, pulse: Pulse) -> tuple[Shot, ...]:
         """The part's pictures, one a camera, in the order of the cameras.
@@ -62,10 +67,18 @@ class Eyes:
                 await eye.link.ready()
                 shot = await eye.camera.capture(pulse)
             except DeviceError as error:
-                eye.link.lost()
+                eye.link.lost(error, at_work=True)
                 self._alarm(f"{eye.name}: {error}")
                 raise
-            _check_new(shot, eye.last)
+            except asyncio.CancelledError:
+                eye.link.failed("no picture came before its part had to be decided")
+                raise
+            try:
+                _check_new(shot, eye.last)
+            except DeviceError as error:
+                eye.link.failed(error)
+                raise
+            eye.link.worked()
             eye.last = shot
             return shot
 

@@ -42,6 +42,7 @@ class BundleJudges:
 def judge_with(inspector: Inspector, looking: Looking | None = None) -> Judge:
     """Judge each part as `inspector` does its pictures."""
     digest, how = inspector.bundle.digest(), looking or Looking()
+    manifest = inspector.bundle.manifest
 
     def judge(shots: tuple[Shot, ...]) -> Judged:
         inspections = [_inspect(inspector, view) for shot in shots for view in _views(shot, how.tiles)]
@@ -50,6 +51,8 @@ def judge_with(inspector: Inspector, looking: Looking | None = None) -> Judge:
         return Judged(
             verdict=verdict,
             bundle=digest,
+            model=f"{manifest.name} {manifest.version}",
+            drift=inspector.drift,
             timings={
                 "prepare": sum(one.prepare_ms for one in timings),
                 "model": sum(one.model_ms for one in timings),

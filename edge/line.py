@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from edge.device_tables import (
     ActuatorTable,
     CameraTable,
     CoilTable,
+    Device,
     Positive,
     RecipeSourceTable,
     Table,
@@ -21,6 +22,7 @@ from edge.device_tables import (
 )
 from edge.merging import Merge
 from edge.uplink_table import STATION, UplinkTable
+from vision.address import Address
 from vision.inspection.inspect import OnDrift
 from vision.inspection.policy import Decision
 from vision.toml_file import read_model
@@ -156,18 +158,35 @@ class PicturesTable(Table):
     accept_share: Annotated[float, Field(ge=0, le=1)] = 0.01
 
 
+def _only_this_machine(address: Address) -> Address:
+    if address.socket is not None or not address.loopback:
+        raise ValueError(
+            f"expected a loopback address such as 127.0.0.1:8090, since the view has neither logins nor TLS; found {address}. "
+            "From elsewhere, reach it through an SSH tunnel or a proxy that has both"
+        )
+    return address
+
+
+class ViewTable(Table):
+    """The operator's view."""
+
+    listen: Annotated[Device, AfterValidator(_only_this_machine)]
+
+
 class Line(Table):
     """The whole box.
 
     Attributes:
         data: where ledgers and pictures are kept, a folder a station.
         reserve_mib: of disk, allocated for each ledger in advance.
+        view: for people and for Prometheus; none unless it is asked for.
         uplink: the server that parts are reported to; absent: none, and every row stays in its ledger.
     """
 
     data: Path = Path("loupe-data")
     reserve_mib: Annotated[int, Field(ge=1, le=4096)] = 16
     pictures: PicturesTable = PicturesTable()
+    view: ViewTable | None = None
     uplink: UplinkTable | None = None
     station: Annotated[tuple[StationTable, ...], Field(min_length=1)]
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from edge.ledger import Ended
 from edge.ports import Shot
+from vision.inspection.drift import Drift
 from vision.inspection.policy import Verdict
 
 
@@ -27,12 +28,16 @@ class Judged:
 
     Attributes:
         bundle: the digest of the bundle that said so.
+        model: the bundle's name and version, for people.
+        drift: the drift test after this part; none where nobody watches.
         timings: milliseconds by stage.
         overlay: draws the decisive picture with the evidence over it, as a PNG; some milliseconds of work, for any thread.
     """
 
     verdict: Verdict
     bundle: str
+    model: str = ""
+    drift: Drift | None = None
     timings: dict[str, float] = field(default_factory=dict)
     overlay: Callable[[], bytes] | None = None
 

@@ -12,10 +12,12 @@ from typing_extensions import override
 from edge.ledger import Outcome
 from edge.listeners import Listener, attended
 from edge.station import Station
+from vision.address import Address
 from vision.errors import LoupeError
 
-if TYPE_CHECKING:  # gRPC costs memory, and time at the start
+if TYPE_CHECKING:  # imported where a line asks for them: they cost memory, and time at the start
     from edge.uplink import Uplink
+    from edge.view.server import ViewServer
 
 _GLANCE_S: Final = 0.2
 _LAST_WORDS_S: Final = (
@@ -32,14 +34,21 @@ class Ran:
 
 
 class Running:
-    """Stations at work, and what reports for them."""
+    """Stations at work, what reports for them, and the view of them where there is one."""
 
-    def __init__(self, threads: Sequence["StationThread"], uplink: "Uplink | None") -> None:
-        self._threads, self._uplink = threads, uplink
+    def __init__(
+        self, threads: Sequence["StationThread"], *, uplink: "Uplink | None", view: "ViewServer | None"
+    ) -> None:
+        self._threads, self._uplink, self._view = threads, uplink, view
         for thread in threads:
             thread.start()
         if uplink is not None:
             uplink.start()
+
+    @property
+    def view(self) -> Address | None:
+        """Where the view listens."""
+        return None if self._view is None else self._view.address
 
     def stop(self) -> None:
         """Have every station finish the parts on their way and end. May be called from a signal handler."""
@@ -53,6 +62,8 @@ class Running:
                 thread.join(_GLANCE_S)  # in steps, so that signals are heard
         if self._uplink is not None:
             self._uplink.stop(_LAST_WORDS_S)
+        if self._view is not None:
+            self._view.stop()
         return {thread.station.name: thread.ran() for thread in self._threads}
 
 
@@ -81,6 +92,10 @@ class StationThread(threading.Thread):
         if self._loop is not None and self._ending is not None:
             with contextlib.suppress(RuntimeError):  # it has ended meanwhile
                 self._loop.call_soon_threadsafe(self._ending.set)
+
+    def ended(self) -> str | None:
+        """Why it ended, empty when it was told to; none while it has not."""
+        return None if self.ident is None or self.is_alive() else self._error
 
     def ran(self) -> Ran:
         return Ran(outcomes=dict(self.station.counts), error=self._error)

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 
 from edge.eyes import Eyes
 from edge.ledger import Ended, Found, Outcome
-from edge.link import Link
+from edge.link import Health, Link
 from edge.parts import Finished, Judge, Judged, Judges, Step
 from edge.ports import Devices, Pulse, Shot
 from vision.errors import DeviceError, InputError, LoupeError, StorageError
@@ -96,6 +96,10 @@ class Station:
         on_step: told, on the event loop, how far each part has come.
         on_end: told, on the event loop, what became of each part once its output moved; it must not wait for anything.
         alarm: told what a person must look at.
+
+    Attributes:
+        beaten_s: when its loop last came round, by the loop's clock; a station that stands still stops counting here.
+        refusals: of the ledger.
     """
 
     def __init__(
@@ -112,6 +116,8 @@ class Station:
     ) -> None:
         self.name, self.rules = name, rules
         self.counts: Counter[Outcome] = Counter()
+        self.beaten_s: float | None = None
+        self.refusals = 0
         self._devices = devices
         self._trigger, self._actuator = Link(devices.trigger), Link(devices.actuator)
         self._recipe = None if devices.recipe is None else Link(devices.recipe)
@@ -123,6 +129,12 @@ class Station:
         self._last_counter: int | None = None
         self._promised: set[asyncio.Future[None]] = set()
         self._halted = asyncio.Event()
+
+    def health(self) -> dict[str, Health]:
+        """Of each device, by what it is; for any thread."""
+        links = {"trigger": self._trigger, "output": self._actuator, "recipe": self._recipe}
+        found = {what: link.health for what, link in links.items() if link is not None}
+        return {**found, **self._eyes.health()}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Judge parts until `stop` is set, the trigger ends, or the ledger refuses; then finish those on their way.
@@ -185,7 +197,7 @@ class Station:
                         pause = _RETRY_S[0]
                         self._take(pulse)
             except DeviceError as error:
-                self._trigger.lost()
+                self._trigger.lost(error)
                 self._alarm(f"trigger: {error}")
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _RETRY_S[1])
@@ -195,11 +207,12 @@ class Station:
     async def _beat(self) -> None:
         """Show the output that somebody is there, for as long as the ledger takes parts."""
         while True:
+            self.beaten_s = asyncio.get_running_loop().time()
             try:
                 await self._actuator.ready()
                 await self._devices.actuator.beat()
             except DeviceError as error:
-                self._actuator.lost()
+                self._actuator.lost(error)
                 self._alarm(f"output: {error}")
             await asyncio.sleep(self.rules.beat_s)
 
@@ -291,9 +304,11 @@ class Station:
             return self._judges.choose(None)
         try:
             await self._recipe.ready()
-            return self._judges.choose(await source.code())
+            code = await source.code()
+            self._recipe.worked()
+            return self._judges.choose(code)
         except DeviceError as error:
-            self._recipe.lost()
+            self._recipe.lost(error, at_work=True)
             self._alarm(f"recipe: {error}")
             raise _NoRecipeError(str(error)) from error
         except LoupeError as error:
@@ -334,6 +349,7 @@ class Station:
             async with asyncio.timeout(self.rules.drive_s):
                 await self._actuator.ready()
                 await self._devices.actuator.drive(finding.decision)
+            self._actuator.worked()
         except TimeoutError:
             return self._output_failed(finding, f"not taken within {self.rules.drive_s} s")
         except LoupeError as error:
@@ -343,7 +359,7 @@ class Station:
         return finding
 
     def _output_failed(self, finding: _Finding, why: str) -> _Finding:
-        self._actuator.lost()
+        self._actuator.lost(why, at_work=True)
         self._alarm(f"output: {why}")
         return self._fault(finding.ended.part, "output", f"{why}; it was to be {finding.decision}")
 
@@ -373,6 +389,7 @@ class Station:
             self._on_step(part, Step.ENDED)
 
     def _halt(self, error: BaseException) -> None:
+        self.refusals += 1
         if not self._halted.is_set():
             self._alarm(f"ledger: {error}; the station stops")
             self._halted.set()

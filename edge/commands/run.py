@@ -41,6 +41,8 @@ def attend(line: Line, output: Output, *, start: Callable[..., Running] = run_li
         output.say(f"running {', '.join(names)}; ledgers in {line.data}")
 
     running = start(line, read_settings(), alarm=alarm_of(output), started=started)
+    if running.view is not None:
+        output.say(f"view on http://{running.view}/")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.stop())
     ran = running.wait()

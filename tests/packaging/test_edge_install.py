@@ -65,6 +65,21 @@ def test_torch_is_neither_loaded_nor_there_after_an_inspection(
     assert done.returncode == 0, done.stderr
 
 
+def test_the_operators_page_is_served_from_the_wheel(environment: Path, tmp_path: Path) -> None:
+    script = (
+        "import urllib.request; from edge.view.server import ViewServer, listen; from vision.address import Address\n"
+        "server = ViewServer(listen(Address.parse('127.0.0.1:0')), [], boot='boot')\n"
+        "for path in ('', 'view.css', 'view.js', 'status.json', 'metrics', 'healthz'):\n"
+        "    with urllib.request.urlopen(f'http://{server.address}/{path}', timeout=10) as page:\n"
+        "        assert page.status == 200 and page.read(), path\n"
+        "server.stop()\n"
+    )
+
+    done = run(environment, "python", "-W", "error", "-c", script, cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_command_of_a_missing_extra_says_how_to_get_it(environment: Path, tmp_path: Path) -> None:
     done = run(environment, "loupe", "train", "--help", cwd=tmp_path)
 
