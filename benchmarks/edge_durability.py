@@ -3,7 +3,7 @@
     python benchmarks/edge_durability.py [--kills 1000] [--model-kills 50] [--cuts 4000] [--work DIR]
 
 A line is killed beside a conveyor that does not stop, at every step of a part in turn, first with a stand-in instead of a model, then with
-ResNet-50. Power cuts are simulated on a recorded trace of the ledger's writes (edge.rig.power_cut).
+ResNet-50, while it reports to a `loupe serve`. Power cuts are simulated on a recorded trace of the ledger's writes (edge.rig.power_cut).
 """
 
 import sys
@@ -14,14 +14,19 @@ if __name__ == "__main__":  # as a script, this folder comes first
 
 import json
 import shutil
+import sqlite3
+import subprocess
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from random import Random
 
 from rich.progress import Progress
 
 from benchmarks.common import Figure, emit, parser
+from edge.ledger import FILE, Outcome
 from edge.parts import Step
 from edge.rig.kills import ON_THE_WAY, Account, conveyor, kill_at, last_life
 from edge.rig.ledger_trial import faults, traced
@@ -29,6 +34,7 @@ from edge.rig.plc import COUNTER, HEARTBEAT, Plc, plc
 from vision.files import write_json
 
 DUE_S = 0.15
+_DRAINING = 5  # further lives, at most
 TRACED_PARTS = 400  # enough for the journal to be carried over into the ledger's file
 
 
@@ -91,8 +97,8 @@ def killed(work: Path, series: Series, progress: Progress) -> list[Figure]:
     finished = folder.with_suffix(".json")
     if finished.exists():
         return [Figure(**one) for one in json.loads(finished.read_text())]
-    with plc() as gate:
-        config = line(folder, work, gate)
+    with plc() as gate, server(folder) as address:
+        config = line(folder, work, gate, address)
         station = folder / "data" / "line"
         last_life(config, station, gate, stand_in=series.stand_in)
         task = progress.add_task(f"kill -9, {series.name}", total=series.kills)
@@ -102,7 +108,23 @@ def killed(work: Path, series: Series, progress: Progress) -> list[Figure]:
                 steps += kill_at(config, step, chance=Random(number), stand_in=series.stand_in)  # noqa: S311  (no secret)
                 progress.advance(task)
         account = last_life(config, station, gate, stand_in=series.stand_in)
-    figures = figures_of(series, account, steps)
+        for _ in range(_DRAINING):  # what is not reported when a line ends waits for the next start
+            if at_server(folder).keys() >= in_ledger(station).keys():
+                break
+            account = last_life(config, station, gate, stand_in=series.stand_in)
+        differing = set(at_server(folder).items()) ^ set(in_ledger(station).items())
+        counted_twice = counted_at_server(folder) - len(in_ledger(station))
+    figures = [
+        *figures_of(series, account, steps),
+        Figure(
+            name=f"edge_kills_{series.name}_lost_or_doubled_at_server",
+            value=len(differing) + abs(counted_twice),
+            unit="parts",
+            target="<= 0",
+            runs=series.kills,
+            note=f"{len(in_ledger(station))} rows of the ledger against the server's",
+        ),
+    ]
     write_json(finished, [{name: getattr(one, name) for name in one.__slots__} for one in figures])
     return figures
 
@@ -130,12 +152,61 @@ def figures_of(series: Series, account: Account, steps: Counter[Step]) -> list[F
     ]  # fmt: skip
 
 
-def line(folder: Path, work: Path, gate: Plc) -> Path:
+@contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """A `loupe serve` without models that keeps what is reported; its address."""
+    (folder / "models").mkdir()
+    command = ["serve", "--models", "models", "--listen", "127.0.0.1:0", "--http", "", "--json"]
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("loupe")), *command],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert process.stdout is not None  # noqa: S101  (it is a pipe)
+        yield json.loads(process.stdout.readline())["listen"]
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+Parts = dict[tuple[str, int], tuple[str, str]]
+
+
+def in_ledger(station: Path) -> Parts:
+    """Outcome and reason by boot and part."""
+    return parts(station / FILE, "SELECT boot, part, outcome, reason FROM part WHERE outcome IS NOT NULL")
+
+
+def at_server(folder: Path) -> Parts:
+    return parts(results(folder), "SELECT boot, part, outcome, reason FROM station_results")
+
+
+def parts(file: Path, query: str) -> Parts:
+    with closing(sqlite3.connect(file)) as connection:
+        return {(boot, part): (outcome, reason) for boot, part, outcome, reason in connection.execute(query)}
+
+
+def counted_at_server(folder: Path) -> int:
+    """Parts by the server's own counters, which go up with each part that is kept."""
+    kept = " + ".join(f"kept_{outcome}" for outcome in Outcome)
+    with closing(sqlite3.connect(results(folder))) as connection:
+        (count,) = connection.execute(f"SELECT coalesce(sum({kept}), 0) FROM stations").fetchone()  # noqa: S608  (our own columns)
+    return int(count)
+
+
+def results(folder: Path) -> Path:
+    return folder / "loupe-data" / "results.db"
+
+
+def line(folder: Path, work: Path, gate: Plc, server: str) -> Path:
     address = f"127.0.0.1:{gate.port}"
     config = folder / "line.toml"
     config.write_text(
         f"""
         data = "{folder / "data"}"
+        uplink = {{ server = "{server}" }}
         [[station]]
         name = "line"
         bundle = "{work / "large"}"
