@@ -187,6 +187,8 @@ def _station(
     modulo = 1 << 16 * table.trigger.words if isinstance(table.trigger, CounterTable) else None
     rules = Rules(
         due_s=table.due_s,
+        due_counts=0 if table.encoder is None else table.encoder.due_counts,
+        encoder_poll_s=0 if table.encoder is None else table.encoder.poll_s,
         lead_s=table.lead_s,
         late_s=table.late_s,
         fail_safe=table.fail_safe,
@@ -222,6 +224,8 @@ async def check(line: Line, settings: Settings) -> list[Reached]:
         if devices.recipe is not None:
             works.append(("changeover", _reach(devices.recipe)))
         works.append(("actuator", _reach(devices.actuator)))
+        if devices.encoder is not None:
+            works.append(("encoder", _reach(devices.encoder)))
         found += [Reached(station=one.name, what=what, error=await _said(work)) for what, work in works]
     return found
 

@@ -17,6 +17,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from edge.due import Arrival, due_by
 from edge.eyes import Eyes
 from edge.ledger import Ended, Found, Outcome
 from edge.link import Link
@@ -35,7 +36,8 @@ class Rules:
     """When a part must be decided, and what happens to one that is not.
 
     Attributes:
-        due_s: from the trigger to the gate.
+        due_s: from the trigger to the gate; with an encoder, the longest that a part may be on its way.
+        due_counts: from the trigger to the gate in the encoder's counts, where there is one, read every `encoder_poll_s`.
         lead_s: a decision must be there so long before the part is; then the fail-safe output is chosen.
         late_s: an output driven later than this after the part was due is late, and no verdict.
         drive_s: an output that the device has not taken after this long has failed.
@@ -46,6 +48,8 @@ class Rules:
 
     due_s: float
     fail_safe: Decision
+    due_counts: int = 0
+    encoder_poll_s: float = 0.005
     lead_s: float = 0.01
     late_s: float = 0.01
     drive_s: float = 0.1
@@ -111,6 +115,7 @@ class Station:
         alarm: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.name, self.rules = name, rules
+        self._due = due_by(devices.encoder, rules.due_s, counts=rules.due_counts, poll_s=rules.encoder_poll_s)
         self.counts: Counter[Outcome] = Counter()
         self._devices = devices
         self._trigger, self._actuator = Link(devices.trigger), Link(devices.actuator)
@@ -131,6 +136,7 @@ class Station:
             StorageError: the ledger cannot be opened, or refused; the outputs were left in their safe state.
         """
         await self._begin_book()
+        self._due.start(self._alarm)
         follow, beat = asyncio.create_task(self._follow()), asyncio.create_task(self._beat())
         ending = [asyncio.create_task(one.wait()) for one in (stop, self._halted)]
         try:
@@ -166,6 +172,7 @@ class Station:
         if self._devices.recipe is not None:
             await self._devices.recipe.close()
         await self._devices.actuator.close()
+        await self._due.close()
         self._model.shutdown(wait=False, cancel_futures=True)
         if self._promised:
             await asyncio.wait(self._promised)
@@ -241,27 +248,24 @@ class Station:
             self._end(Finished(ended=unseen.ended))
 
     async def _part(self, way: _Way, *, overrun: bool) -> None:
-        loop = asyncio.get_running_loop()
-        part, at_s = way.part, way.pulse.at_s
-        due = at_s + self.rules.due_s
+        part, arrival = way.part, self._due.arrival(way.pulse)
         if way.pulse.missed:
             finding = self._fault(part, "missed", "counted, and not seen in time to be photographed")
         elif overrun:
             finding = self._fault(part, "overrun", f"{self.rules.max_parts} parts were on their way already")
         else:
-            finding = await self._find(way, latest=due - self.rules.lead_s)
-        await asyncio.sleep(due - loop.time())
-        ended = (await self._drive(finding, due)).ended
+            finding = await self._find(way, arrival)
+        ended = (await self._drive(*await self._arrive(finding, arrival))).ended
         self._reached(way, Step.DRIVEN)
         driven = {Step.DRIVEN.value: way.moments[Step.DRIVEN]}
         ended = replace(ended, timings={**ended.timings, **driven})
         self._end(Finished(ended=ended, shots=way.shots, judged=way.judged))
 
-    async def _find(self, way: _Way, *, latest: float) -> _Finding:
+    async def _find(self, way: _Way, arrival: Arrival) -> _Finding:
         """A verdict in time, or why there is none."""
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout_at(latest):
+            async with arrival.in_time(self.rules.lead_s):
                 way.shots, judge = await asyncio.gather(self._eyes.capture(way.pulse), self._choose())
                 self._reached(way, Step.CAPTURED)
                 way.judged = judged = await loop.run_in_executor(self._model, judge, way.shots)
@@ -323,6 +327,16 @@ class Station:
             case _:
                 return self._fault(way.part, "internal", f"{type(error).__name__}: {error}")
         return self._fault(way.part, reason, str(error))
+
+    async def _arrive(self, finding: _Finding, arrival: Arrival) -> tuple[_Finding, float]:
+        """Wait until the part is at the gate, and say when that was; where nobody can tell, it is too late for a verdict."""
+        try:
+            return finding, await arrival.there()
+        except DeviceError as error:
+            self._alarm(f"part {finding.ended.part}: {error}")
+            if finding.ended.outcome is not Outcome.FAULT:
+                finding = self._failed(finding.ended.part, Outcome.TIMEOUT, "late", str(error))
+            return finding, asyncio.get_running_loop().time()
 
     async def _drive(self, finding: _Finding, due: float) -> _Finding:
         """Move the output; what is late or not taken is no verdict any more."""
