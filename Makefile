@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO ?= demo
-EXTRAS := server,postgres,edge,modbus,rtsp,training,demo,dev
+EXTRAS := server,postgres,edge,modbus,mqtt,gpio,rtsp,training,demo,dev
 # where google/rpc/*.proto lie once installed
 COMMON = $$($(BIN)/python -c 'import google.rpc, pathlib; print(pathlib.Path(list(google.rpc.__path__)[0]).parents[1])')
 PROTOC = $(BIN)/python -m grpc_tools.protoc -Iproto -I$(COMMON)
@@ -12,7 +12,7 @@ IMAGES ?=
 GROCERIES ?=
 GROCERY_IMAGES ?=
 
-.PHONY: help setup rig demo check test bench bench-long proto clean
+.PHONY: help setup rig edge-rig demo check test bench bench-long proto clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -26,7 +26,10 @@ setup: .venv/.ready  ## make .venv with everything, at the tested versions
 
 rig:  ## install the Debian packages that some tests need (root)
 	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium postgresql strace
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium mosquitto postgresql strace
+
+edge-rig: setup  ## PLC, broker, camera and server for examples/line.toml, until Ctrl-C
+	@$(BIN)/python -m edge.rig
 
 demo: setup  ## train, certify, export and inspect real solar cells; about ten minutes
 	@if [ -f $(DEMO)/manifest.csv ] && [ -d $(DEMO)/run ]; then rm -rf $(DEMO); fi  # an earlier demo, nothing else

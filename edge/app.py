@@ -19,8 +19,9 @@ from edge.outbox import Feed, Mark, acknowledged
 from edge.parts import Finished, Judges, Step
 from edge.pictures import FOLDER, Pictures, Terms
 from edge.pruning import Limits
+from edge.rules import Rules
 from edge.running import Running, StationThread
-from edge.station import Rules, Station
+from edge.station import Station
 from edge.tiles import Tiles
 from edge.view.board import Board
 from edge.view.watch import Watch
@@ -201,6 +202,8 @@ def _station(
     modulo = 1 << 16 * table.trigger.words if isinstance(table.trigger, CounterTable) else None
     rules = Rules(
         due_s=table.due_s,
+        due_counts=0 if table.encoder is None else table.encoder.due_counts,
+        encoder_poll_s=0 if table.encoder is None else table.encoder.poll_s,
         lead_s=table.lead_s,
         late_s=table.late_s,
         fail_safe=table.fail_safe,

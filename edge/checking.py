@@ -47,6 +47,8 @@ async def check(line: Line, settings: Settings) -> list[Reached]:
         if devices.recipe is not None:
             works.append(("changeover", _reach(devices.recipe)))
         works.append(("actuator", _reach(devices.actuator)))
+        if devices.encoder is not None:
+            works.append(("encoder", _reach(devices.encoder)))
         if line.uplink is not None:
             reaching = uplink_module().reach(line.uplink, one.name, patience_s=_PATIENCE_S)
             works.append(("uplink", reaching))

@@ -5,20 +5,28 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from edge.actuators.gpio import GpioActuator
 from edge.actuators.journal import JournalActuator
 from edge.cameras.folder import FolderCamera
 from edge.cameras.stream import StreamCamera
 from edge.device_tables import (
     CameraTable,
+    CoilTable,
+    EdgeTable,
     FolderTable,
+    InputTable,
     JournalTable,
+    LinesTable,
+    MqttTable,
     OperatorTable,
     RecipeSourceTable,
+    RegisterTable,
     TimerTable,
 )
 from edge.line import StationTable
-from edge.ports import Actuator, Camera, Devices, RecipeSource, Trigger
+from edge.ports import Actuator, Camera, Devices, Encoder, RecipeSource, Trigger
 from edge.recipes.operator import OperatorRecipe
+from edge.triggers.gpio import GpioTrigger
 from edge.triggers.timer import TimerTrigger
 from vision.address import Address
 from vision.errors import MissingExtraError
@@ -38,6 +46,7 @@ def devices_of(table: StationTable, folder: Path) -> Devices:
         cameras=tuple(_camera(one) for one in table.camera),
         actuator=_actuator(table),
         recipe=None if table.changeover is None else _recipe(table.changeover.source, folder),
+        encoder=_encoder(table),
     )
 
 
@@ -45,12 +54,15 @@ def _trigger(table: StationTable) -> Trigger:
     given = table.trigger
     if isinstance(given, TimerTable):
         return TimerTrigger(given.period_s, parts=given.parts)
-    trigger: Trigger = _driver("edge.triggers.modbus").CounterTrigger(
-        _link(given.address, given.unit),
-        given.register_,
-        table=given.table,
-        words=given.words,
-        poll_s=given.poll_s,
+    if isinstance(given, EdgeTable):
+        return GpioTrigger(_driver("edge.gpio").Input(**given.model_dump(exclude={"kind"})).request)
+    module, link = _driver("edge.triggers.modbus"), _link(given.address, given.unit)
+    trigger: Trigger = (
+        module.InputTrigger(link, given.input_, edge=given.edge, stable_s=given.stable_s, poll_s=given.poll_s)
+        if isinstance(given, InputTable)
+        else module.CounterTrigger(
+            link, given.register_, table=given.table, words=given.words, poll_s=given.poll_s
+        )
     )
     return trigger
 
@@ -67,8 +79,22 @@ def _actuator(table: StationTable) -> Actuator:
     given = table.actuator
     if isinstance(given, JournalTable):
         return JournalActuator(given.path)
-    actuator: Actuator = _driver("edge.actuators.modbus").CoilActuator(
-        _link(given.address, given.unit), given.coils, pulse_s=given.pulse_s, heartbeat=given.heartbeat
+    if isinstance(given, MqttTable):
+        return _mqtt(table.name, given)
+    return _lines(given) if isinstance(given, LinesTable) else _plc(given)
+
+
+def _plc(given: CoilTable | RegisterTable) -> Actuator:
+    module, link = _driver("edge.actuators.modbus"), _link(given.address, given.unit)
+    outputs = (
+        {decision: module.Coil(link, coil) for decision, coil in given.coils.items()}
+        if isinstance(given, CoilTable)
+        else {
+            one: module.Value(link, given.register_, value, given.rest) for one, value in given.values.items()
+        }
+    )
+    actuator: Actuator = module.ModbusActuator(
+        link, outputs, pulse_s=given.pulse_s, heartbeat=given.heartbeat
     )
     return actuator
 
@@ -80,6 +106,42 @@ def _recipe(given: RecipeSourceTable, folder: Path) -> RecipeSource:
         _link(given.address, given.unit), given.register_, table=given.table
     )
     return recipe
+
+
+def _lines(given: LinesTable) -> Actuator:
+    lines = (*given.lines.values(), given.heartbeat)
+    outputs = _driver("edge.gpio").Outputs(chip=given.chip, lines=lines, active_low=given.active_low)
+    return GpioActuator(outputs.request, given.lines, pulse_s=given.pulse_s, heartbeat=given.heartbeat)
+
+
+def _mqtt(station: str, given: MqttTable) -> Actuator:
+    module = _driver("edge.actuators.mqtt")
+    login = module.Login(
+        address=given.broker,
+        client=f"loupe-{station}",
+        user=given.user,
+        password_file=given.password_file,
+        tls=given.tls or given.ca is not None,
+        ca=given.ca,
+    )
+    actuator: Actuator = module.MqttActuator(
+        login,
+        station=station,
+        topic=given.topic,
+        heartbeat=given.heartbeat or f"{given.topic}/alive",
+        retain=given.retain,
+    )
+    return actuator
+
+
+def _encoder(table: StationTable) -> Encoder | None:
+    given = table.encoder
+    if given is None:
+        return None
+    encoder: Encoder = _driver("edge.encoders.modbus").RegisterEncoder(
+        _link(given.address, given.unit), given.register_, table=given.table, words=given.words
+    )
+    return encoder
 
 
 def _link(address: Address, unit: int) -> Any:

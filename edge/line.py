@@ -13,8 +13,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from edge.device_tables import (
     ActuatorTable,
     CameraTable,
-    CoilTable,
     Device,
+    EncoderTable,
     Positive,
     RecipeSourceTable,
     Table,
@@ -75,7 +75,7 @@ class StationTable(Table):
     Attributes:
         name: of its folder below `data`, and of its results.
         merge: how the verdicts of several cameras or tiles become the part's.
-        due_s: from the trigger to the gate.
+        due_s: from the trigger to the gate; with an encoder, the longest that a part may be on its way.
         lead_s: a part that is not decided so long before it is due is a timeout.
         late_s: an output later than this misses its part: a timeout, too.
         fail_safe: what happens to a part that nobody judged in time.
@@ -93,6 +93,7 @@ class StationTable(Table):
     tiles: TilesTable | None = None
     merge: Merge = "any"
     actuator: ActuatorTable
+    encoder: EncoderTable | None = None
     max_parts: Annotated[int, Field(ge=1, le=10_000)] = 64
     drift_alpha: Annotated[float, Field(gt=0, lt=1)] | None = None
     on_drift: OnDrift = "review_all"
@@ -131,16 +132,6 @@ class StationTable(Table):
     def _time_to_decide(self) -> Self:
         if self.lead_s >= self.due_s:
             raise ValueError(f"lead_s: expected less than due_s, {self.due_s}, found {self.lead_s}")
-        return self
-
-    @model_validator(mode="after")
-    def _dead_box_is_safe(self) -> Self:
-        gate = self.actuator
-        if isinstance(gate, CoilTable) and self.fail_safe in gate.coils and gate.heartbeat is None:
-            raise ValueError(
-                f"actuator.heartbeat: expected a register that the PLC watches, since '{self.fail_safe}' needs a coil and a dead box "
-                "cannot pulse it; or give a coil to 'accept' and none to the fail-safe decision; found neither"
-            )
         return self
 
 

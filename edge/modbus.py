@@ -68,6 +68,14 @@ class ModbusLink:
             number = number << 16 | word
         return number
 
+    async def read_input(self, number: int) -> bool:
+        """A discrete input. Raises DeviceError as `read_register` does."""
+        answer = await self._ask(
+            f"read discrete input {number}",
+            self._connected().read_discrete_inputs(number, count=1, device_id=self._unit),
+        )
+        return bool(answer.bits[0])
+
     async def write_coil(self, coil: int, *, on: bool) -> None:
         """Raises DeviceError as `read_register` does."""
         await self._ask(f"write coil {coil}", self._connected().write_coil(coil, on, device_id=self._unit))

@@ -96,6 +96,21 @@ class Actuator(Device, Protocol):
         ...
 
 
+class Encoder(Device, Protocol):
+    @property
+    def modulo(self) -> int:
+        """Where its count begins anew."""
+        ...
+
+    async def read(self) -> int:
+        """How far the belt is, 0..modulo - 1.
+
+        Raises:
+            DeviceError: the device is lost.
+        """
+        ...
+
+
 class RecipeSource(Device, Protocol):
     async def code(self) -> int:
         """Of the product that runs now.
@@ -108,9 +123,15 @@ class RecipeSource(Device, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Devices:
-    """What one station drives. Each part is seen by all of its cameras; without a recipe source it has one product."""
+    """What one station drives. Each part is seen by all of its cameras.
+
+    Attributes:
+        recipe: absent: the station has one product.
+        encoder: absent: parts are due by time.
+    """
 
     trigger: Trigger
     cameras: tuple[Camera, ...]
     actuator: Actuator
     recipe: RecipeSource | None = None
+    encoder: Encoder | None = None

@@ -17,41 +17,18 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from edge.counting import PartCount
+from edge.due import Arrival, due_by
 from edge.eyes import Eyes
 from edge.ledger import Ended, Found, Outcome
 from edge.link import Health, Link
 from edge.parts import Finished, Judge, Judged, Judges, Step
 from edge.ports import Devices, Pulse, Shot
+from edge.rules import Rules
 from vision.errors import DeviceError, InputError, LoupeError, StorageError
 from vision.inspection.policy import Decision
 
-# parts that a counter may be ahead of the ledger; more is a counter that was set anew
-_MOST_UNSEEN: Final = 100_000
 _RETRY_S: Final = (0.1, 5.0)  # after a device was lost: the first pause, doubling up to the last
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """When a part must be decided, and what happens to one that is not.
-
-    Attributes:
-        due_s: from the trigger to the gate.
-        lead_s: a decision must be there so long before the part is; then the fail-safe output is chosen.
-        late_s: an output driven later than this after the part was due is late, and no verdict.
-        drive_s: an output that the device has not taken after this long has failed.
-        beat_s: between heartbeats.
-        max_parts: between trigger and gate at once; one more is a fault.
-        counter_modulo: where the trigger's counter begins anew; absent: never.
-    """
-
-    due_s: float
-    fail_safe: Decision
-    lead_s: float = 0.01
-    late_s: float = 0.01
-    drive_s: float = 0.1
-    beat_s: float = 0.5
-    max_parts: int = 64
-    counter_modulo: int | None = None
 
 
 class Book(Protocol):
@@ -115,6 +92,7 @@ class Station:
         alarm: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.name, self.rules = name, rules
+        self._due = due_by(devices.encoder, rules.due_s, counts=rules.due_counts, poll_s=rules.encoder_poll_s)
         self.counts: Counter[Outcome] = Counter()
         self.beaten_s: float | None = None
         self.refusals = 0
@@ -126,7 +104,7 @@ class Station:
         self._on_step, self._on_end, self._alarm = on_step, on_end, alarm
         self._model = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-model")
         self._parts: set[asyncio.Task[None]] = set()
-        self._last_counter: int | None = None
+        self._count = PartCount(modulo=rules.counter_modulo)
         self._promised: set[asyncio.Future[None]] = set()
         self._halted = asyncio.Event()
 
@@ -143,6 +121,7 @@ class Station:
             StorageError: the ledger cannot be opened, or refused; the outputs were left in their safe state.
         """
         await self._begin_book()
+        self._due.start(self._alarm)
         follow, beat = asyncio.create_task(self._follow()), asyncio.create_task(self._beat())
         ending = [asyncio.create_task(one.wait()) for one in (stop, self._halted)]
         try:
@@ -164,7 +143,7 @@ class Station:
 
     async def _begin_book(self) -> None:
         found = await self._book.start()
-        self._last_counter = found.last_counter
+        self._count.last = found.last_counter
         if found.set_aside is not None:
             self._alarm(f"the ledger was damaged; it was set aside as {found.set_aside}, and a new one begun")
         if found.cut_short:
@@ -178,6 +157,7 @@ class Station:
         if self._devices.recipe is not None:
             await self._devices.recipe.close()
         await self._devices.actuator.close()
+        await self._due.close()
         self._model.shutdown(wait=False, cancel_futures=True)
         if self._promised:
             await asyncio.wait(self._promised)
@@ -236,45 +216,33 @@ class Station:
 
     def _reconcile(self, pulse: Pulse) -> None:
         """Rows for parts that the device counted and nobody told of; they have passed the gate, so no output moves for them."""
-        last, now = self._last_counter, pulse.counter
-        self._last_counter = now if now is not None else last
-        if last is None or now is None:
-            return
-        modulo = self.rules.counter_modulo
-        ahead = now - last if modulo is None else (now - last) % modulo
-        if ahead == 1:
-            return
-        if not 1 < ahead <= min(_MOST_UNSEEN, (modulo or 2 * _MOST_UNSEEN) // 2):
-            self._alarm(f"the counter went from {last} to {now}; it is taken for one that was set anew")
-            return
-        self._alarm(f"the counter went from {last} to {now}: {ahead - 1} parts passed unseen")
-        for step in range(1, ahead):
-            part, _ = self._begin(last + step if modulo is None else (last + step) % modulo)
+        gap = self._count.next(pulse.counter)
+        if gap.alarm:
+            self._alarm(gap.alarm)
+        for count in gap.unseen:
+            part, _ = self._begin(count)
             unseen = self._fault(part, "unseen", "counted by the device, and nobody was told")
             self._end(Finished(ended=unseen.ended))
 
     async def _part(self, way: _Way, *, overrun: bool) -> None:
-        loop = asyncio.get_running_loop()
-        part, at_s = way.part, way.pulse.at_s
-        due = at_s + self.rules.due_s
+        part, arrival = way.part, self._due.arrival(way.pulse)
         if way.pulse.missed:
             finding = self._fault(part, "missed", "counted, and not seen in time to be photographed")
         elif overrun:
             finding = self._fault(part, "overrun", f"{self.rules.max_parts} parts were on their way already")
         else:
-            finding = await self._find(way, latest=due - self.rules.lead_s)
-        await asyncio.sleep(due - loop.time())
-        ended = (await self._drive(finding, due)).ended
+            finding = await self._find(way, arrival)
+        ended = (await self._drive(*await self._arrive(finding, arrival))).ended
         self._reached(way, Step.DRIVEN)
         driven = {Step.DRIVEN.value: way.moments[Step.DRIVEN]}
         ended = replace(ended, timings={**ended.timings, **driven})
         self._end(Finished(ended=ended, shots=way.shots, judged=way.judged))
 
-    async def _find(self, way: _Way, *, latest: float) -> _Finding:
+    async def _find(self, way: _Way, arrival: Arrival) -> _Finding:
         """A verdict in time, or why there is none."""
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout_at(latest):
+            async with arrival.in_time(self.rules.lead_s):
                 way.shots, judge = await asyncio.gather(self._eyes.capture(way.pulse), self._choose())
                 self._reached(way, Step.CAPTURED)
                 way.judged = judged = await loop.run_in_executor(self._model, judge, way.shots)
@@ -338,6 +306,16 @@ class Station:
             case _:
                 return self._fault(way.part, "internal", f"{type(error).__name__}: {error}")
         return self._fault(way.part, reason, str(error))
+
+    async def _arrive(self, finding: _Finding, arrival: Arrival) -> tuple[_Finding, float]:
+        """Wait until the part is at the gate, and say when that was; where nobody can tell, it is too late for a verdict."""
+        try:
+            return finding, await arrival.there()
+        except DeviceError as error:
+            self._alarm(f"part {finding.ended.part}: {error}")
+            if finding.ended.outcome is not Outcome.FAULT:
+                finding = self._failed(finding.ended.part, Outcome.TIMEOUT, "late", str(error))
+            return finding, asyncio.get_running_loop().time()
 
     async def _drive(self, finding: _Finding, due: float) -> _Finding:
         """Move the output; what is late or not taken is no verdict any more."""

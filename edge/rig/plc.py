@@ -1,12 +1,14 @@
-"""A PLC beside a conveyor, simulated: a part counter, a gate on three coils, a heartbeat register, and a recipe's code. For trials, tests and benchmarks.
+"""A PLC beside a conveyor, simulated: a sensor, a part counter, an encoder, a gate, a heartbeat register, and a recipe's code. For trials, tests and benchmarks.
 
     python -m edge.rig.plc [--port 5020] [--period-s 0.2]
 
-keeps a conveyor moving and says on stdout when parts pass and the gate moves (needs the extra `modbus`).
+keeps a conveyor moving and says on stdout when parts pass and the gate moves (needs the extra `modbus`). The gate listens to three coils and
+to one register, which holds 1, 2 or 3 for accept, reject and review, and 0 at rest.
 """
 
 import argparse
 import asyncio
+import signal
 import sys
 import threading
 import time
@@ -19,32 +21,51 @@ from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
+from edge.rig.belt import Belt
 from vision.errors import DeviceError
 
+SENSOR: Final = 0  # a discrete input, on while a part lies before it
 COUNTER: Final = 0
+ENCODER: Final = 4
 HEARTBEAT: Final = 10
+GATE: Final = 20
 RECIPE: Final = 11
 COILS: Final = {"accept": 0, "reject": 1, "review": 2}
+VALUES: Final = {name: coil + 1 for name, coil in COILS.items()}  # of the gate's register
 _WRITE_COIL: Final = 5
 _WRITE_REGISTER: Final = 6
+_READ_INPUTS: Final = 2
 _READ_REGISTERS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A coil was written."""
+    """A coil was written, or the gate's register to its value less one.
+
+    Attributes:
+        at_count: where the belt was.
+    """
 
     at_s: float
     coil: int
     on: bool
+    at_count: float
 
 
 class Plc:
-    """A PLC in a thread of its own, on a free port of the loopback; what it counted outlives `stop`."""
+    """A PLC in a thread of its own, on a free port of the loopback; what it counted outlives `stop`.
 
-    def __init__(self, port: int = 0) -> None:
+    Args:
+        covers_s: how long a part lies before the sensor.
+        belt_at: the encoder's count to begin with.
+    """
+
+    def __init__(self, port: int = 0, *, covers_s: float = 0.04, belt_at: float = 0.0) -> None:
         self.port = port
+        self.belt = Belt(time.monotonic, at=belt_at)
+        self._covers_s = covers_s
         self.parts: list[float] = []  # when each passed the sensor
+        self.passed_at: list[float] = []  # and where the belt was
         self.moved: list[Moved] = []
         self.beats: list[int] = []
         self.reads = 0
@@ -84,8 +105,12 @@ class Plc:
         return [(one.at_s, names[one.coil]) for one in self.moved if one.on]
 
     def at_rest(self) -> bool:
-        last = {one.coil: one.on for one in self.moved}
-        return not any(last.values())
+        return not self._on()
+
+    def set_register(self, register: int, value: int) -> None:
+        """As the PLC's own program would."""
+        setting = self._server.async_setValues(1, 16, register, [value])
+        asyncio.run_coroutine_threadsafe(setting, self._loop).result(10)
 
     async def _convey(self, parts: int, period_s: float) -> None:
         started = self._loop.time()
@@ -95,6 +120,7 @@ class Plc:
 
     async def _count(self) -> None:
         self.parts.append(time.monotonic())
+        self.passed_at.append(self.belt.at())
         await self._server.async_setValues(1, 16, COUNTER, [len(self.parts) % 65536])
 
     def _run(self, ready: threading.Event) -> None:
@@ -114,24 +140,49 @@ class Plc:
         await self._server.serving
 
     async def _accessed(
-        self, code: int, _start: int, address: int, _count: int, _now: Any, new: Any
+        self, code: int, start: int, address: int, count: int, now: Any, new: Any
     ) -> ExcCodes | None:
-        if code == _READ_REGISTERS and address == COUNTER:
+        if code == _READ_INPUTS:
             self.reads += 1
+            now[SENSOR - start] = self._covered() << SENSOR
+        elif code == _READ_REGISTERS:
+            self.reads += address == COUNTER
+            if address <= ENCODER < address + count:
+                now[ENCODER - start] = int(self.belt.at()) % 65536
         elif new is None:  # a write reads back what it wrote
             pass
+        elif self.refuses and code in {_WRITE_COIL, _WRITE_REGISTER} and address != HEARTBEAT and new[0]:
+            return ExcCodes.DEVICE_FAILURE
         elif code == _WRITE_COIL:
-            if self.refuses and new[0]:
-                return ExcCodes.DEVICE_FAILURE
-            self.moved.append(Moved(time.monotonic(), address, bool(new[0])))
+            self._move(address, on=bool(new[0]))
+        elif code == _WRITE_REGISTER and address == GATE:
+            self._turn(new[0])
         elif code == _WRITE_REGISTER and address == HEARTBEAT:
             self.beats.append(new[0])
         return None
 
+    def _covered(self) -> bool:
+        return bool(self.parts) and time.monotonic() - self.parts[-1] < self._covers_s
+
+    def _turn(self, value: int) -> None:
+        """The gate's register holds one value: whatever it held is over."""
+        for coil in self._on() - {value - 1}:
+            self._move(coil, on=False)
+        if value:
+            self._move(value - 1, on=True)
+
+    def _on(self) -> set[int]:
+        last = {one.coil: one.on for one in self.moved}
+        return {coil for coil, on in last.items() if on}
+
+    def _move(self, coil: int, *, on: bool) -> None:
+        self.moved.append(Moved(time.monotonic(), coil, on, self.belt.at()))
+
 
 @contextmanager
-def plc() -> Iterator[Plc]:
-    one = Plc()
+def plc(*, covers_s: float = 0.04, belt_at: float = 0.0) -> Iterator[Plc]:
+    """One that runs until the block ends."""
+    one = Plc(covers_s=covers_s, belt_at=belt_at)
     one.start()
     try:
         yield one
@@ -148,22 +199,23 @@ def main() -> None:
     options.add_argument("--period-s", type=float, default=0.2, help="between two parts")
     given = options.parse_args()
     sys.stdout.write(
-        f"PLC on 127.0.0.1:{given.port}: counter in holding register {COUNTER}, coils {COILS}, heartbeat in register {HEARTBEAT}, recipe in register {RECIPE}\n"
+        f"PLC on 127.0.0.1:{given.port}: sensor on discrete input {SENSOR}; holding registers: counter {COUNTER}, encoder {ENCODER}, "
+        f"heartbeat {HEARTBEAT}, recipe {RECIPE}, gate {GATE} ({VALUES}); coils {COILS}\n"
     )
-    one, said = Plc(given.port), 0
+    sys.stdout.flush()
+    one, said, ending = Plc(given.port), 0, threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
     one.start()
-    try:
-        while True:
-            one.convey(1, given.period_s)
-            time.sleep(given.period_s)
-            for moved in one.moved[said:]:
-                sys.stdout.write(
-                    f"{moved.at_s - one.parts[0]:9.3f} s: coil {moved.coil} {'on' if moved.on else 'off'}\n"
-                )
-            said = len(one.moved)
-            sys.stdout.flush()
-    except KeyboardInterrupt:
-        one.stop()
+    while not ending.wait(given.period_s):
+        one.part()
+        for moved in one.moved[said:]:
+            sys.stdout.write(
+                f"{moved.at_s - one.parts[0]:9.3f} s: coil {moved.coil} {'on' if moved.on else 'off'}\n"
+            )
+        said = len(one.moved)
+        sys.stdout.flush()
+    one.stop()
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.bundles import make_bundle
+from tests.bundles import make_bundle, part, spotted, stranger
 from tests.e2e.serving import Server, inference_of, inspection_of, models_of
+from vision.image import encode_png
 
 Workplace = Callable[..., Path]
 
@@ -31,6 +32,16 @@ def workplace(plates: Path, tmp_path_factory: pytest.TempPathFactory) -> Workpla
         return folder
 
     return make
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Path:
+    """A box's folder: a bundle, and pictures that are accepted, rejected and sent to review in turn."""
+    make_bundle(tmp_path / "plates.loupe")
+    (tmp_path / "parts").mkdir()
+    for number, picture in enumerate([part(1), spotted(2), stranger()]):
+        (tmp_path / "parts" / f"{number}.png").write_bytes(encode_png(picture))
+    return tmp_path
 
 
 # Over the `server` of whichever module asks.

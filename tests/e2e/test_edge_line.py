@@ -14,8 +14,8 @@ from typing import Any, Final
 import pytest
 
 from edge.ledger import Outcome, audit
-from edge.rig.plc import COUNTER, HEARTBEAT, RECIPE, Plc, plc
-from tests.bundles import make_bundle, part, spotted, stranger
+from edge.rig.plc import COUNTER, GATE, HEARTBEAT, RECIPE, SENSOR, Plc, plc
+from tests.bundles import make_bundle, spotted
 from tests.e2e.serving import clean_environment, eventually
 from vision.image import encode_png
 
@@ -27,20 +27,26 @@ JITTER_S: Final = 0.1  # beside other tests; benchmarks measure it alone
 SEEN: Final = ("accept", "reject", "review")  # what the three pictures of the folder are
 
 
-@pytest.fixture
-def box(tmp_path: Path) -> Path:
-    """A box's folder: a bundle, and pictures that are accepted, rejected and sent to review in turn."""
-    make_bundle(tmp_path / "plates.loupe")
-    (tmp_path / "parts").mkdir()
-    for number, picture in enumerate([part(1), spotted(2), stranger()]):
-        (tmp_path / "parts" / f"{number}.png").write_bytes(encode_png(picture))
-    return tmp_path
+COUNTED: Final = f'kind = "modbus", register = {COUNTER}'
+SENSED: Final = f'kind = "modbus_input", input = {SENSOR}, stable_s = 0.006'
+BY_REGISTER: Final = (
+    f'kind = "modbus_register", register = {GATE}, values = {{ accept = 1, reject = 2, review = 3 }}'
+)
+
+
+def by_coils(coils: str = "{ accept = 0, reject = 1, review = 2 }") -> str:
+    return f'kind = "modbus", coils = {coils}'
+
+
+KINDS: Final = pytest.mark.parametrize(
+    ("trigger", "gate_kind"), [(COUNTED, by_coils()), (SENSED, by_coils()), (COUNTED, BY_REGISTER)]
+)
 
 
 def line(
-    box: Path, port: int, *, coils: str = "{ accept = 0, reject = 1, review = 2 }", more: str = ""
+    box: Path, port: int, *, trigger: str = COUNTED, gate_kind: str = by_coils(), more: str = ""
 ) -> Path:
-    path = box / "line.toml"
+    path, address = box / "line.toml", f'address = "127.0.0.1:{port}"'
     path.write_text(
         f"""
         {more}
@@ -49,9 +55,9 @@ def line(
         bundle = "plates.loupe"
         due_s = {DUE_S}
             late_s = 0.1
-        trigger = {{ kind = "modbus", address = "127.0.0.1:{port}", register = {COUNTER} }}
+        trigger = {{ {trigger}, {address} }}
         camera = {{ kind = "folder", folder = "parts", again = true }}
-        actuator = {{ kind = "modbus", address = "127.0.0.1:{port}", coils = {coils}, heartbeat = {HEARTBEAT} }}
+        actuator = {{ {gate_kind}, {address}, heartbeat = {HEARTBEAT} }}
         """
     )
     return path
@@ -77,8 +83,8 @@ class Run:
 
 
 @contextmanager
-def running(box: Path, gate: Plc) -> Iterator[Run]:
-    """A station that has read the counter and whose heart beats."""
+def running(box: Path, gate: Plc, *, watched: bool = True) -> Iterator[Run]:
+    """A station that has read the counter and, where the PLC watches it, whose heart beats."""
     reads, beats = gate.reads, len(gate.beats)
     process = subprocess.Popen(
         [LOUPE, "edge", "run", "--config", box / "line.toml", "--json"],
@@ -88,7 +94,12 @@ def running(box: Path, gate: Plc) -> Iterator[Run]:
         text=True,
     )
     try:
-        eventually(lambda: (gate.reads > reads + 3 and len(gate.beats) > beats) or process.poll() is not None)
+        eventually(
+            lambda: (
+                (gate.reads > reads + 3 and (len(gate.beats) > beats or not watched))
+                or process.poll() is not None
+            )
+        )
         assert process.poll() is None, process.communicate()[1]
         yield Run(process)
     finally:
@@ -111,9 +122,12 @@ def accounted(box: Path, triggers: int) -> Callable[[], bool]:
     return all_of_them
 
 
-def test_each_part_is_judged_and_its_gate_moves_when_it_is_there(box: Path) -> None:
+@KINDS
+def test_each_part_is_judged_and_its_gate_moves_when_it_is_there(
+    box: Path, trigger: str, gate_kind: str
+) -> None:
     with plc() as gate:
-        line(box, gate.port)
+        line(box, gate.port, trigger=trigger, gate_kind=gate_kind)
         with running(box, gate) as station:
             gate.convey(12, 0.1)
             eventually(accounted(box, 12))
@@ -179,9 +193,10 @@ def test_a_plc_that_goes_away_and_comes_back_is_found_again(box: Path) -> None:
         assert audit(box / "loupe-data" / "infeed").triggers == len(gate.parts)
 
 
-def test_a_gate_that_refuses_is_a_fault_for_each_part(box: Path) -> None:
+@KINDS
+def test_a_gate_that_refuses_is_a_fault_for_each_part(box: Path, trigger: str, gate_kind: str) -> None:
     with plc() as gate:
-        line(box, gate.port)
+        line(box, gate.port, trigger=trigger, gate_kind=gate_kind)
         with running(box, gate) as station:
             gate.refuses = True
             gate.convey(3, 0.1)
@@ -191,9 +206,12 @@ def test_a_gate_that_refuses_is_a_fault_for_each_part(box: Path) -> None:
         assert gate.gate() == []
 
 
-def test_check_reaches_every_device_and_names_those_it_cannot(box: Path) -> None:
+@KINDS
+def test_check_reaches_every_device_and_names_those_it_cannot(
+    box: Path, trigger: str, gate_kind: str
+) -> None:
     with plc() as gate:
-        path = line(box, gate.port)
+        path = line(box, gate.port, trigger=trigger, gate_kind=gate_kind)
         reached = loupe(box, "edge", "check", "--config", path, "--json")
         assert reached.returncode == 0, reached.stderr
         assert json.loads(reached.stdout)["reached"]
@@ -219,7 +237,7 @@ def test_check_reaches_every_device_and_names_those_it_cannot(box: Path) -> None
 def test_a_file_that_is_wrong_ends_with_2_and_names_the_field(
     box: Path, more: str, coils: str, said: str
 ) -> None:
-    path = line(box, 1, coils=coils, more=more)
+    path = line(box, 1, gate_kind=by_coils(coils), more=more)
     for verb in ("check", "run"):
         ended = loupe(box, "edge", verb, "--config", path)
         assert ended.returncode == 2
@@ -268,12 +286,13 @@ def test_what_cannot_be_opened_is_said_before_a_part_is_taken(box: Path) -> None
     assert not (box / "loupe-data").exists()
 
 
-def test_a_gate_that_a_dead_box_would_leave_open_is_refused(box: Path) -> None:
-    path = line(box, 1, coils="{ reject = 1 }")
+@pytest.mark.parametrize("gate_kind", [by_coils("{ reject = 1 }"), by_coils("{ accept = 0 }"), BY_REGISTER])
+def test_a_gate_that_a_dead_box_would_leave_as_it_was_is_refused(box: Path, gate_kind: str) -> None:
+    path = line(box, 1, gate_kind=gate_kind)
     path.write_text(path.read_text().replace(f", heartbeat = {HEARTBEAT}", ""))
     ended = loupe(box, "edge", "check", "--config", path)
     assert ended.returncode == 2
-    assert "actuator.heartbeat: expected a register that the PLC watches" in ended.stderr.replace("\n", " ")
+    assert "heartbeat: expected a register that the PLC watches" in ended.stderr.replace("\n", " ")
 
 
 # --- several cameras, several products

@@ -216,6 +216,20 @@ def test_an_output_that_is_not_taken_in_time_is_a_fault() -> None:
     assert "not taken within 0.1 s" in world.book.ended[1].detail
 
 
+def test_a_broker_that_is_down_for_an_hour_costs_the_parts_of_that_hour_and_no_other() -> None:
+    gone, period_s, due_s = (60.0, 3660.0), 5.0, RULES.due_s
+    world = World(every(period_s, 800), actuator=FakeActuator(gone=[gone])).run()
+
+    for part, ended in world.book.ended.items():
+        driven_at = (part - 1) * period_s + due_s
+        expected = Outcome.FAULT if gone[0] <= driven_at < gone[1] else Outcome.ACCEPT
+        assert ended.outcome is expected, driven_at
+    lost = [reason for outcome, reason in world.outcomes if outcome is Outcome.FAULT]
+    assert lost == ["output"] * 720
+    assert len(world.actuator.driven) == 800 - 720, "none of them later"
+    assert world.actuator.beats > 2 * (800 * period_s - 3600) - 10, "it beats again"
+
+
 # --- the ledger
 
 

@@ -11,7 +11,8 @@ from typing_extensions import override
 from edge.ledger import Ended, Found, Outcome
 from edge.parts import Finished, Judge, Judged, Step
 from edge.ports import Devices, Pulse, Shot
-from edge.station import Rules, Station
+from edge.rules import Rules
+from edge.station import Station
 from vision.errors import DeviceError, NotFoundError, StorageError
 from vision.inspection.policy import Decision, Reason, Verdict
 
@@ -113,27 +114,75 @@ class FakeCamera:
 
 @dataclass
 class FakeActuator:
-    """Keeps when it was driven, and what for; `script` holds what goes wrong, by turn."""
+    """Keeps when it was driven, and what for; `script` holds what goes wrong, by turn, `gone` from when until when nobody answers."""
 
     script: dict[int, Exception | float] = field(default_factory=dict)
+    gone: Sequence[tuple[float, float]] = ()
     driven: list[tuple[float, Decision]] = field(default_factory=list)
     beats: int = 0
     rested: bool = False
     _turn: int = 0
 
-    async def open(self) -> None: ...
+    async def open(self) -> None:
+        self._answer()
 
     async def drive(self, decision: Decision) -> None:
+        self._answer()
         turn, self._turn = self._turn, self._turn + 1
         one = self.script.get(turn)
         await befall(one)
         self.driven.append((round(asyncio.get_running_loop().time(), 6), decision))
 
     async def beat(self) -> None:
+        self._answer()
         self.beats += 1
 
     async def close(self) -> None:
         self.rested = True
+
+    def _answer(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if any(since <= now < until for since, until in self.gone):
+            raise DeviceError("MQTT broker: expected an MQTT broker, found Connection refused")
+
+
+@dataclass
+class FakeEncoder:
+    """A belt that changes its speed at given moments, and its encoder.
+
+    Args:
+        speeds: (from when, counts a second), the first from 0.
+        gone: (from when, until when) nobody answers.
+        leaps: (when, by how many counts) the register is set anew.
+    """
+
+    speeds: Sequence[tuple[float, float]] = ((0.0, 1000.0),)
+    gone: Sequence[tuple[float, float]] = ()
+    leaps: Sequence[tuple[float, int]] = ()
+    begins_at: int = 0
+    modulo: int = 65536
+    closed: bool = False
+
+    async def open(self) -> None:
+        await self.read()
+
+    async def read(self) -> int:
+        now = asyncio.get_running_loop().time()
+        if any(since <= now < until for since, until in self.gone):
+            raise DeviceError("PLC 1: no answer")
+        leapt = sum(by for at, by in self.leaps if at <= now)
+        return (int(self.begins_at + self.at(now)) + leapt) % self.modulo
+
+    def at(self, moment: float) -> float:
+        """Where the belt truly is, in counts from its beginning."""
+        ends = [since for since, _ in self.speeds[1:]] + [float("inf")]
+        return sum(
+            speed * max(0.0, min(moment, until) - since)
+            for (since, speed), until in zip(self.speeds, ends, strict=True)
+        )
+
+    async def close(self) -> None:
+        self.closed = True
 
 
 @dataclass
@@ -234,6 +283,7 @@ class World:
     book: FakeBook = field(default_factory=FakeBook)
     judge: Judge = lambda _: judged()
     rules: Rules = RULES
+    encoder: "FakeEncoder | None" = None
     alarms: list[str] = field(default_factory=list)
     steps: list[tuple[int, Step]] = field(default_factory=list)
     finished: list[Finished] = field(default_factory=list)
@@ -257,6 +307,7 @@ class World:
                 cameras=(self.camera, *self.others),
                 actuator=self.actuator,
                 recipe=self.recipe,
+                encoder=self.encoder,
             ),
             judges=_Judges(self.judge),
             book=self.book,

@@ -12,7 +12,8 @@ from contextlib import ExitStack, contextmanager
 from edge.ledger import Outcome
 from edge.parts import Judged
 from edge.ports import Devices, Pulse, Shot
-from edge.station import Rules, Station
+from edge.rules import Rules
+from edge.station import Station
 from edge.view.board import Board
 from edge.view.server import ViewServer, listen
 from edge.view.watch import Watch
