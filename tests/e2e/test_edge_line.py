@@ -211,7 +211,7 @@ def test_check_reaches_every_device_and_names_those_it_cannot(box: Path) -> None
 @pytest.mark.parametrize(
     ("more", "coils", "said"),
     [
-        ("colour = 1", "{ accept = 0 }", "line.toml: colour: expected one of data, pictures, reserve_mib, station; found a key that is none"),
+        ("colour = 1", "{ accept = 0 }", "line.toml: colour: expected one of data, pictures, reserve_mib, station, uplink; found a key that is none"),
         ("", "{ accept = 70000 }", "line.toml: station.0.actuator.modbus.coils.accept: input should be less than or equal to 65535"),
         ("", "{ }", "line.toml: station.0.actuator.modbus.coils: "),
     ],
