@@ -20,15 +20,14 @@ def list_stations(database: DatabaseOption = DEFAULT_DATABASE, json: JsonFlag = 
         found = Stations(kept).all()
     finally:
         kept.close()
-    table = Table("station", "last seen", "version", "boot", "bundle")
-    for name in (*PartOutcome, "waiting", "discarded"):
-        table.add_column(name, justify="right")
+    table = Table("station", "last seen", "runs", "parts", "not here", show_lines=True)
     for one in found:
-        counts = [*(one.kept[outcome] for outcome in PartOutcome), one.waiting, one.discarded]
+        runs = f"Loupe {one.version}\nboot {one.boot[:8]}\nbundle {one.bundle[:12]}"
+        parts = "\n".join(f"{one.kept[outcome]} {outcome}" for outcome in PartOutcome)
+        missing = f"{one.waiting} waiting\n{one.discarded} discarded"
         table.add_row(
-            *map(escape, (one.name, one.seen_at.isoformat(timespec="seconds"), one.version, one.boot[:8], one.bundle[:12])),
-            *map(str, counts),
-        )  # fmt: skip
+            *map(escape, (one.name, one.seen_at.isoformat(timespec="seconds"), runs, parts, missing))
+        )
     Output(json).result({"stations": [_facts(one) for one in found]}, table)
 
 

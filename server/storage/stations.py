@@ -55,8 +55,12 @@ class StationResult:
         return self.boot, self.part
 
     def sha256(self) -> str:
-        """Of all that it says, so that something else under the same key is noticed."""
-        text = json.dumps(asdict(self), default=str, sort_keys=True)
+        """Of all that it says, so that something else under the same key is noticed.
+
+        What it does not say is left out, so that fields of a later Loupe leave the digests of earlier parts as they are.
+        """
+        said = {name: value for name, value in asdict(self).items() if value not in (None, "", {})}
+        text = json.dumps(said, default=str, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 

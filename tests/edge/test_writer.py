@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from edge.ledger import FILE, Ended, Ledger, Outcome, audit
+from edge.outbox import Mark
+from edge.pruning import Limits
 from edge.writer import LedgerWriter
 from tests.pictures import small_disk
 from vision.errors import StorageError
@@ -105,3 +107,26 @@ def test_when_the_disk_is_full_the_reserve_goes_first_and_nothing_is_promised_af
         assert "cannot be written" in str(error)
         assert audit(folder).outcomes[Outcome.FAULT] == kept
     assert alarms == ["the disk is full: the ledger's reserve is in use"]
+
+
+def test_rows_that_nobody_has_are_deleted_with_one_alarm(tmp_path: Path) -> None:
+    mark, heard = Mark(acknowledged=2), list[str]()
+    limits = Limits(keep_rows=3, max_rows=5)
+
+    async def work() -> None:
+        book = LedgerWriter(
+            lambda: Ledger(tmp_path, boot="boot", reserve_bytes=4096, limits=limits),
+            alarm=heard.append,
+            mark=mark,
+        )
+        await book.start()
+        for _ in range(12):
+            part, begun = book.begin(None)
+            await asyncio.gather(begun, book.end(ended(part)))
+        await book.stop()
+
+    asyncio.run(work())
+    found = audit(tmp_path)
+    assert (found.triggers, found.pruned, found.discarded, found.balanced) == (12, 7, 5, True)
+    assert mark.discarded == 5
+    assert heard == ["the ledger has as many rows as it may: the oldest are deleted, and no server has them"]

@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 
 from server.commands.results import export
 from server.storage.database import open_database
+from server.storage.stations import Stations
 from tests.pictures import small_disk
 from tests.server.commands.answers import answer_of
 from tests.server.storage.rows import dispose, found, keep, result, review
+from tests.server.storage.test_stations import part
 from vision.errors import SettingsError, StorageError
 
 Export = Callable[..., Any]
@@ -75,6 +77,22 @@ def test_only_the_asked_time_and_model_are_exported(
     out = tmp_path / "results.csv"
     assert loupe("--database", database, "--out", out, *options)["results"] == len(expected)
     assert parts(out) == expected
+
+
+def test_what_stations_reported_stands_among_the_rest_by_its_time(
+    database: str, tmp_path: Path, loupe: Export
+) -> None:
+    opened = open_database(database)
+    times = [datetime(2026, 11, 1, 12, tzinfo=UTC), datetime(2026, 11, 9, tzinfo=UTC)]
+    reported = [part(number, triggered_at=at) for number, at in enumerate(times, start=1)]
+    Stations(opened).keep("infeed", reported, at=times[1])
+    opened.close()
+    out = tmp_path / "results.csv"
+    assert loupe("--database", database, "--out", out)["results"] == 5
+    assert parts(out) == ["first", "1", "second", "third", "2"]
+    assert loupe("--database", database, "--out", out, "--until", "2026-11-02")["results"] == 2
+    assert loupe("--database", database, "--out", out, "--model", "cells")["results"] == 2
+    assert parts(out) == ["first", "second"]
 
 
 def test_people_are_told_how_many_results_there_were(database: str, tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from server.storage.export import HEADER, write_csv
 from server.storage.results import Disposition, ResultRow
+from server.storage.tables import PartOutcome
 from tests.server.storage.rows import NOON, found, result, review
+from tests.server.storage.test_stations import part
 from vision.inspection.policy import Decision, Reason
 
 
@@ -36,6 +38,21 @@ def test_a_result_is_one_line_with_what_was_found() -> None:
         f"2026-11-22T12:00:00Z,21.5,{'2' * 64},false,"
         'crack,ada,"two\nlines",2026-11-22T12:00:00Z\r\n'
     )
+
+
+def test_a_part_that_a_station_reported_is_a_line_of_the_same_columns() -> None:
+    file = io.StringIO(newline="")
+    fault = part(7, outcome=PartOutcome.FAULT, reason="camera", label=None, probability=None, bundle="")
+    assert write_csv([(result(), None), part(6), fault], file) == 3
+    file.seek(0)
+    _, judged, unjudged = csv.DictReader(file)
+    assert {name: judged[name] for name in ("id", "principal", "method", "decision", "reason", "part")} == {
+        "id": "infeed/boot/6", "principal": "infeed", "method": "ReportResults", "decision": "accept",
+        "reason": "confident", "part": "6",
+    }  # fmt: skip
+    assert (judged["judged_at"], judged["total_ms"]) == ("2026-11-22T12:00:06Z", "250.5")
+    assert (judged["label"], judged["probability"], judged["model_digest"]) == ("good", "0.01", "abc")
+    assert (unjudged["decision"], unjudged["label"], unjudged["certified"]) == ("fault", "", "")
 
 
 def test_answers_are_left_out() -> None:
