@@ -64,13 +64,22 @@ class GpioTrigger:
         line = self._line
         if line is None:
             raise DeviceError("GPIO: the line was not taken")
-        loop, readable, last = asyncio.get_running_loop(), asyncio.Event(), 0
-        loop.add_reader(line.fileno(), readable.set)
+        loop, last = asyncio.get_running_loop(), 0
+        arrived: asyncio.Queue[list[Seen] | DeviceError] = asyncio.Queue()
+
+        def read() -> None:
+            try:  # at once: a reading later might find nothing, and wait with the whole loop
+                arrived.put_nowait(line.read())
+            except DeviceError as error:
+                loop.remove_reader(line.fileno())
+                arrived.put_nowait(error)
+
+        loop.add_reader(line.fileno(), read)
         try:
             while True:
-                await readable.wait()
-                seen = line.read()
-                readable.clear()
+                seen = await arrived.get()
+                if isinstance(seen, DeviceError):
+                    raise seen
                 for one in seen:
                     for pulse in pulses_of(one, last, moment(one.at_ns)):
                         yield pulse
