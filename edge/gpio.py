@@ -3,7 +3,6 @@
 Values are logical: a line that is active low is "on" at 0 volts.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -52,7 +51,7 @@ class Input:
             debounce_period=timedelta(seconds=self.stable_s),
             event_clock=Clock.MONOTONIC,
         )
-        return InputLine(f"GPIO {self.chip} line {self.line}", _request(self.chip, {self.line: settings}))
+        return InputLine(f"GPIO {self.chip} line {self.line}", _request(self.chip, (self.line,), settings))
 
 
 class InputLine:
@@ -97,7 +96,7 @@ class Outputs:
         settings = gpiod.LineSettings(
             direction=Direction.OUTPUT, output_value=Value.INACTIVE, active_low=self.active_low
         )
-        return OutputLines(f"GPIO {self.chip}", _request(self.chip, dict.fromkeys(self.lines, settings)))
+        return OutputLines(f"GPIO {self.chip}", _request(self.chip, self.lines, settings))
 
 
 class OutputLines:
@@ -117,11 +116,9 @@ class OutputLines:
         self._request.release()
 
 
-def _request(chip: Path, config: dict[Line, gpiod.LineSettings]) -> gpiod.LineRequest:
-    wanted: dict[Iterable[Line] | Line, gpiod.LineSettings | None] = {**config}
+def _request(chip: Path, lines: tuple[Line, ...], settings: gpiod.LineSettings) -> gpiod.LineRequest:
     try:
-        return gpiod.request_lines(str(chip), consumer=_CONSUMER, config=wanted)
+        return gpiod.request_lines(str(chip), consumer=_CONSUMER, config={lines: settings})
     except (OSError, ValueError) as error:
-        lines = ", ".join(str(line) for line in config)
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise DeviceError(f"GPIO {chip} line {lines}: {why}") from error
+        raise DeviceError(f"GPIO {chip} line {', '.join(map(str, lines))}: {why}") from error

@@ -64,29 +64,33 @@ class GpioTrigger:
         line = self._line
         if line is None:
             raise DeviceError("GPIO: the line was not taken")
-        last = 0
-        while True:
-            await _readable(line.fileno())
-            for one in line.read():
-                for pulse in pulses_of(one, last, moment(one.at_ns)):
-                    yield pulse
-                last = one.number
+        loop, last = asyncio.get_running_loop(), 0
+        arrived: asyncio.Queue[list[Seen] | DeviceError] = asyncio.Queue()
+
+        def read() -> None:
+            try:  # at once: a reading later might find nothing, and wait with the whole loop
+                arrived.put_nowait(line.read())
+            except DeviceError as error:
+                loop.remove_reader(line.fileno())
+                arrived.put_nowait(error)
+
+        loop.add_reader(line.fileno(), read)
+        try:
+            while True:
+                seen = await arrived.get()
+                if isinstance(seen, DeviceError):
+                    raise seen
+                for one in seen:
+                    for pulse in pulses_of(one, last, moment(one.at_ns)):
+                        yield pulse
+                    last = one.number
+        finally:
+            loop.remove_reader(line.fileno())
 
     async def close(self) -> None:
         if self._line is not None:
             self._line.close()
             self._line = None
-
-
-async def _readable(descriptor: int) -> None:
-    """Until there is something to read; listened to for no longer, since reading what is not there would hold up the loop."""
-    loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(descriptor, lambda: None if ready.done() else ready.set_result(None))
-    try:
-        await ready
-    finally:
-        loop.remove_reader(descriptor)
 
 
 def moment(at_ns: int) -> float:
