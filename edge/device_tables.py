@@ -5,7 +5,7 @@ Values only; `edge.drivers` makes the drivers. Relative paths are as written unt
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from typing_extensions import override
@@ -18,6 +18,8 @@ Device = Annotated[Address, BeforeValidator(as_address)]
 Positive = Annotated[float, Field(gt=0)]
 Register = Annotated[int, Field(ge=0, le=65535)]
 Unit = Annotated[int, Field(ge=0, le=255)]
+Pixel = Annotated[int, Field(ge=0)]
+Side = Annotated[int, Field(ge=1)]
 
 
 class Table(BaseModel):
@@ -57,12 +59,20 @@ class CounterTable(DeviceTable):
     poll_s: Positive = 0.005
 
 
+class FrameTable(DeviceTable):
+    """Every frame of the station's first camera is a part: one that a sensor triggers, or a stream."""
+
+    kind: Literal["camera"]
+
+
 class FolderTable(DeviceTable):
     """Pictures from a folder, in the order of their names; `again` from the beginning when all were shown."""
 
     kind: Literal["folder"]
     folder: Path
     again: bool = False
+
+    by_itself: ClassVar[bool] = False  # does it deliver without being asked?
 
     @override
     def placed(self, folder: Path) -> Self:
@@ -83,10 +93,43 @@ class StreamTable(DeviceTable):
     latency_s: Annotated[float, Field(ge=0)] = 0.0
     stall_s: Positive = 2.0
     again: bool = False
+    by_itself: ClassVar[bool] = True
 
     @override
     def placed(self, folder: Path) -> Self:
         return self if "://" in self.source else self.model_copy(update={"source": str(folder / self.source)})
+
+
+class AravisTable(DeviceTable):
+    """A GigE Vision or USB3 Vision camera; what is absent stays as it is set in the camera.
+
+    Attributes:
+        device: its IP address, or the id that `arv-tool-0.8` lists.
+        trigger: `software`: the station has it expose; `hardware`: a sensor on `line` does; `free`: at its own pace.
+        region_xywh: of the sensor, in pixels.
+        packet_size: in bytes, with a GigE camera; absent: as large as the network lets through.
+        latency_s: from exposure to arrival, where the camera exposes by itself.
+        timeout_s: without a frame for so long after its trigger, the part has none.
+        late_s: a part that was seen longer ago than this is elsewhere, and not photographed any more.
+    """
+
+    kind: Literal["aravis"]
+    device: Annotated[str, Field(min_length=1)]
+    trigger: Literal["software", "hardware", "free"] = "software"
+    line: Annotated[str, Field(min_length=1)] = "Line0"
+    exposure_us: Positive | None = None
+    gain: Annotated[float, Field(ge=0)] | None = None
+    frame_rate_hz: Positive | None = None
+    pixel_format: Annotated[str, Field(min_length=1)] | None = None
+    region_xywh: tuple[Pixel, Pixel, Side, Side] | None = None
+    packet_size: Annotated[int, Field(ge=576, le=16000)] | None = None
+    latency_s: Annotated[float, Field(ge=0)] = 0.0
+    timeout_s: Positive = 0.25
+    late_s: Positive = 0.05
+
+    @property
+    def by_itself(self) -> bool:
+        return self.trigger != "software"
 
 
 class JournalTable(DeviceTable):
@@ -115,8 +158,8 @@ class CoilTable(DeviceTable):
     unit: Unit = 1
 
 
-TriggerTable = Annotated[TimerTable | CounterTable, Field(discriminator="kind")]
-CameraTable = Annotated[FolderTable | StreamTable, Field(discriminator="kind")]
+TriggerTable = Annotated[TimerTable | CounterTable | FrameTable, Field(discriminator="kind")]
+CameraTable = Annotated[FolderTable | StreamTable | AravisTable, Field(discriminator="kind")]
 ActuatorTable = Annotated[JournalTable | CoilTable, Field(discriminator="kind")]
 
 

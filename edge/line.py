@@ -12,8 +12,10 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from edge.device_tables import (
     ActuatorTable,
+    AravisTable,
     CameraTable,
     CoilTable,
+    FrameTable,
     Positive,
     RecipeSourceTable,
     Table,
@@ -129,6 +131,25 @@ class StationTable(Table):
     def _time_to_decide(self) -> Self:
         if self.lead_s >= self.due_s:
             raise ValueError(f"lead_s: expected less than due_s, {self.due_s}, found {self.lead_s}")
+        return self
+
+    @model_validator(mode="after")
+    def _who_triggers(self) -> Self:
+        by_frame = isinstance(self.trigger, FrameTable)
+        first, *others = self.camera
+        if by_frame and not first.by_itself:
+            raise ValueError(
+                "trigger.kind: for 'camera', expected a first camera that delivers by itself (a stream, or aravis with trigger 'hardware' "
+                f"or 'free'), found {first.kind}"
+            )
+        if any(
+            isinstance(one, AravisTable) and one.trigger == "hardware"
+            for one in (others if by_frame else self.camera)
+        ):
+            raise ValueError(
+                "camera.trigger: expected 'hardware' with the first camera and trigger.kind 'camera' alone, since each frame of a camera that a "
+                f"sensor triggers is a part; found it with '{self.trigger.kind}'"
+            )
         return self
 
     @model_validator(mode="after")

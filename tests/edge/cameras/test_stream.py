@@ -104,7 +104,7 @@ def test_a_child_that_is_killed_is_started_again_and_counts_on(video: Path) -> N
         async with opened(video, again=True) as camera:
             before = await camera.capture(Pulse(at_s=now()))
             os.kill(reader().pid, signal.SIGKILL)
-            with pytest.raises(DeviceError, match=r"line\.mkv: the stream ended"):
+            with pytest.raises(DeviceError, match=r"line\.mkv: the camera's process ended"):
                 await capture_on(camera)
             await camera.open()
             after = await camera.capture(Pulse(at_s=now()))
