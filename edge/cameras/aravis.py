@@ -109,7 +109,7 @@ class AravisCamera:
             self._feed.write({"trigger": number, "at_s": pulse.at_s})
             return await self._feed.first(lambda seen: seen.trigger == number, self._timeout_s + _SLACK_S)
         if self._each_frame:
-            return await self._feed.first(lambda seen: seen.frame_id == pulse.counter, self._timeout_s)
+            return self._feed.own(pulse.counter)
         wanted = pulse.at_s + self.latency_s
         return await self._feed.first(lambda seen: seen.at_s >= wanted, self._timeout_s)
 

@@ -117,6 +117,17 @@ class Feed:
                 raise DeviceError(f"{self.name}: {self._error}")
             return self._shot(seen)
 
+    def own(self, frame_id: int | None) -> Shot:
+        """A frame that `frames` gave.
+
+        Raises:
+            DeviceError: it has no picture, or came so long ago that it is not kept any more.
+        """
+        seen = next((one for one in self._seen if one.frame_id == frame_id), None)
+        if seen is None:
+            raise DeviceError(f"{self.name}, frame {frame_id}: asked for too late; it is not kept any more")
+        return self._shot(seen)
+
     async def frames(self) -> AsyncGenerator[Seen, None]:
         """Each frame with an id, once, from the first call on; ends where there will be no more.
 
@@ -171,7 +182,7 @@ class Feed:
             raise DeviceError(f"{name if seen.frame_id is not None else self.name}: {seen.why}")
         pixels = self._ring.copy(seen.slot)
         if pixels is None:
-            raise DeviceError(f"{name}: asked for too late; later frames were written over it")
+            raise DeviceError(f"{name}: asked for too late; it is not kept any more")
         return Shot(
             image=Frame(image_hwc=pixels, size_wh=self._size_wh),
             frame_id=seen.frame_id,

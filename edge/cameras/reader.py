@@ -28,7 +28,7 @@ def main() -> None:
         tell({"ended": True})
     except BrokenPipeError:
         pass
-    except (OSError, ValueError, IndexError) as error:  # PyAV's own errors are OSErrors or ValueErrors
+    except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
         tell({"error": f"{type(error).__name__}: {error}"})
         sys.exit(1)
 

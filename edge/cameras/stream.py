@@ -57,7 +57,7 @@ class StreamCamera:
             DeviceError: none came in time, or the stream ended.
         """
         if self._each_frame:
-            return await self._feed.first(lambda seen: seen.frame_id == pulse.counter, self._stall_s)
+            return self._feed.own(pulse.counter)
         wanted = pulse.at_s + self.latency_s
         return await self._feed.first(lambda seen: seen.at_s >= wanted, self._stall_s)
 
