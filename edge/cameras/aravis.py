@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-from edge.cameras.feed import Child, Feed, Seen
+from edge.cameras.feed import Child, FrameFeed, Seen
 from edge.ports import Pulse, Shot
 
 Exposes = Literal["software", "hardware", "free"]
@@ -84,7 +84,7 @@ class AravisCamera:
             open_s=_OPEN_S,
             silence_s=_SILENCE_S,
         )
-        self._feed = Feed(self.name, child, on_counts=self._count)
+        self._feed = FrameFeed(self.name, child, on_counts=self._count)
 
     @property
     def counters(self) -> Counters:

@@ -54,7 +54,7 @@ class Seen:
     why: str
 
 
-class Feed:
+class FrameFeed:
     """The frames of one camera.
 
     Args:

@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncGenerator
 from typing import Final
 
-from edge.cameras.feed import Child, Feed, Seen
+from edge.cameras.feed import Child, FrameFeed, Seen
 from edge.ports import Pulse, Shot
 
 _LOGIN: Final = re.compile(r"(?<=//)[^/?#]*@")
@@ -36,7 +36,7 @@ class StreamCamera:
         self._each_frame = each_frame
         told = {"source": source, "open_s": open_s, "read_s": stall_s, "again": again}
         child = Child(module="edge.cameras.reader", told=told, open_s=open_s, silence_s=stall_s)
-        self._feed = Feed(self.name, child, hide=source)
+        self._feed = FrameFeed(self.name, child, hide=source)
 
     @property
     def reopened(self) -> int:
