@@ -17,6 +17,7 @@ Exposes = Literal["software", "hardware", "free"]
 
 _OPEN_S: Final = 10.0  # Aravis gives up on a camera that does not answer after 2.5 s, and asks it many things
 _SILENCE_S: Final = 8.0  # a command that is not answered takes 2.5 s, and may wait for another
+_RETENTION_S: Final = 0.1
 _SLACK_S: Final = 0.1  # for the way to the child and back
 
 
@@ -77,7 +78,10 @@ class AravisCamera:
         self._software, self._each_frame = exposes == "software", each_frame
         self._triggers = itertools.count()
         self._earlier, self._counted = Counters(), Counters()
-        wanted = {"device": device, "trigger": exposes, **settings}
+        retention_s = min(
+            _RETENTION_S, timeout_s / 2
+        )  # so that a frame that is not whole comes in time to say so
+        wanted = {"device": device, "trigger": exposes, "retention_s": retention_s, **settings}
         child = Child(
             module="edge.cameras.grabber",
             told={"wanted": wanted, "timeout_s": timeout_s, "late_s": late_s},

@@ -46,7 +46,7 @@ class Wanted:
     pixel_format: str | None = None
     region_xywh: tuple[int, int, int, int] | None = None
     packet_size: int | None = None
-    retention_s: float = 0.1
+    retention_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,35 +181,42 @@ class GenicamCamera:
                 self._device.leave_control()
 
     def _set(self, wanted: Wanted) -> None:
-        camera, free = self._camera, wanted.trigger == "free"
+        camera, auto = self._camera, self._aravis.Auto
         if wanted.region_xywh is not None:
             with _said("region_xywh"):
                 camera.set_region(*wanted.region_xywh)
-        if wanted.pixel_format is not None:
-            with _said("pixel_format"):
-                camera.set_pixel_format_from_string(wanted.pixel_format)
-        self.pixel_format: str = camera.get_pixel_format_as_string()
+        self._set_format(wanted.pixel_format)
+        if wanted.exposure_us is not None:
+            with _said("exposure_us"):
+                _within("exposure_us", wanted.exposure_us, camera.get_exposure_time_bounds())
+                if camera.is_exposure_auto_available():
+                    camera.set_exposure_time_auto(auto.OFF)
+                camera.set_exposure_time(wanted.exposure_us)
+        if wanted.gain is not None:
+            with _said("gain"):
+                _within("gain", wanted.gain, camera.get_gain_bounds())
+                if camera.is_gain_auto_available():
+                    camera.set_gain_auto(auto.OFF)
+                camera.set_gain(wanted.gain)
+        if wanted.frame_rate_hz is not None:  # before the trigger, which Aravis switches off here
+            with _said("frame_rate_hz"):
+                _within("frame_rate_hz", wanted.frame_rate_hz, camera.get_frame_rate_bounds())
+                camera.set_frame_rate(wanted.frame_rate_hz)
+        with _said("trigger"):
+            camera.set_acquisition_mode(self._aravis.AcquisitionMode.CONTINUOUS)
+            if wanted.trigger == "free":
+                camera.clear_triggers()
+            else:
+                camera.set_trigger("Software" if wanted.trigger == "software" else wanted.line)
+
+    def _set_format(self, pixel_format: str | None) -> None:
+        with _said("pixel_format"):
+            if pixel_format is not None:
+                self._camera.set_pixel_format_from_string(pixel_format)
+            self.pixel_format: str = self._camera.get_pixel_format_as_string()
         if self.pixel_format not in PIXEL_FORMATS:
             raise DeviceError(
                 f"pixel_format: expected one of {', '.join(PIXEL_FORMATS)}, found {self.pixel_format}"
-            )
-        if wanted.exposure_us is not None:
-            self._within("exposure_us", wanted.exposure_us, camera.get_exposure_time_bounds())
-            if camera.is_exposure_auto_available():
-                camera.set_exposure_time_auto(self._aravis.Auto.OFF)
-            camera.set_exposure_time(wanted.exposure_us)
-        if wanted.gain is not None:
-            self._within("gain", wanted.gain, camera.get_gain_bounds())
-            if camera.is_gain_auto_available():
-                camera.set_gain_auto(self._aravis.Auto.OFF)
-            camera.set_gain(wanted.gain)
-        if wanted.frame_rate_hz is not None:  # before the trigger, which Aravis switches off here
-            self._within("frame_rate_hz", wanted.frame_rate_hz, camera.get_frame_rate_bounds())
-            camera.set_frame_rate(wanted.frame_rate_hz)
-        with _said("trigger"):
-            camera.set_acquisition_mode(self._aravis.AcquisitionMode.CONTINUOUS)
-            camera.clear_triggers() if free else camera.set_trigger(
-                "Software" if wanted.trigger == "software" else wanted.line
             )
 
     def _start(self, wanted: Wanted) -> None:
@@ -256,9 +263,10 @@ class GenicamCamera:
             why="" if whole else f"the picture is not whole ({status.value_nick.replace('-', ' ')})",
         )
 
-    def _within(self, field: str, value: float, bounds: Any) -> None:
-        if not bounds.min <= value <= bounds.max:
-            raise DeviceError(f"{field}: expected {bounds.min:g} to {bounds.max:g}, found {value:g}")
+
+def _within(field: str, value: float, bounds: Any) -> None:
+    if not bounds.min <= value <= bounds.max:
+        raise DeviceError(f"{field}: expected {bounds.min:g} to {bounds.max:g}, found {value:g}")
 
 
 @contextlib.contextmanager

@@ -305,6 +305,17 @@ def test_a_camera_that_triggers_and_is_unplugged_says_so_and_goes_on_when_it_is_
     in_time(work)
 
 
+def test_a_camera_whose_sensor_is_silent_is_not_taken_for_lost(device: GigeCamera) -> None:
+    async def work() -> None:
+        async with opened(exposes="hardware", each_frame=True) as camera:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(FrameTrigger(camera).pulses()), 3)
+            await camera.open()
+            assert camera.counters.reconnects == 0
+
+    in_time(work)
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

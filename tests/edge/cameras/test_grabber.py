@@ -21,7 +21,7 @@ from edge.cameras.grabber import Grabber
 from edge.cameras.ring import RingWriter
 
 WANTED: Final = Wanted(
-    device="127.0.0.1", trigger="software", region_xywh=(0, 0, 64, 48), pixel_format="Mono8"
+    device="127.0.0.1", trigger="software", region_xywh=(0, 0, 64, 48), pixel_format="Mono8", retention_s=0.1
 )
 
 
