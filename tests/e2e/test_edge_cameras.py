@@ -1,7 +1,6 @@
 """`loupe edge` with cameras that are really there: GigE Vision and RTSP on the loopback, unplugged, lossy, and as triggers."""
 
 import json
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -10,28 +9,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import psutil
 import pytest
 
 from edge.ledger import Outcome, audit
-from edge.rig.gige import PACKAGE, PROGRAM, GigeCamera, gige
+from edge.rig.gige import GigeCamera, gige
 from edge.rig.rtsp import PACKAGES, libraries
 from tests.bundles import make_bundle
 from tests.e2e.serving import clean_environment, eventually
+from tests.edge.cameras.needs import missing_gige
 
 pytestmark = pytest.mark.slow
 
 LOUPE: Final = str(Path(sys.executable).with_name("loupe"))
-needs_gige = pytest.mark.skipif(
-    shutil.which(PROGRAM) is None, reason=f"needs Debian's package {PACKAGE}: make rig"
-)
-pytest.importorskip("gi", reason="needs the extra aravis: make rig")
+needs_gige = pytest.mark.skipif(bool(missing_gige()), reason=missing_gige())
 
 
 def missing_rtsp() -> str:
     try:
         libraries()
-    except ValueError as error:
-        return f"{error}; needs Debian's {PACKAGES}: make rig"
+    except (ImportError, ValueError) as error:
+        return f"{error}; needs the extra aravis and Debian's {PACKAGES}: make rig"
     return ""
 
 
@@ -179,6 +177,21 @@ def test_each_frame_of_a_camera_that_triggers_is_a_part_and_unplugging_it_is_sai
     assert audit(box / "loupe-data" / "infeed").balanced
     seen = counters(box)
     assert seen == list(range(seen[0], seen[0] + len(seen)))
+
+
+@needs_gige
+def test_after_kill_9_no_process_holds_the_camera(box: Path) -> None:
+    line(box, trigger='{ kind = "timer", period_s = 0.2 }', camera=gige_camera("software"))
+    with gige():
+        process = started(box)
+        eventually(lambda: verdicts(box) >= 3)
+        (grabber,) = [
+            one for one in psutil.Process(process.pid).children() if "edge.cameras.grabber" in one.cmdline()
+        ]
+        process.kill()
+        process.communicate()
+        eventually(lambda: not grabber.is_running())
+        assert loupe(box, "edge", "check", "--config", box / "line.toml").returncode == 0
 
 
 @needs_rtsp

@@ -16,14 +16,14 @@ import pytest
 
 from edge.cameras.aravis import AravisCamera, Exposes
 from edge.ports import Pulse, Shot
-from edge.rig.gige import PACKAGE, PROGRAM, GigeCamera, gige
+from edge.rig.gige import GigeCamera, gige
 from edge.triggers.camera import FrameTrigger
+from tests.edge.cameras.needs import missing_gige
 from vision.errors import DeviceError
 from vision.image import Frame
 
-pytest.importorskip("gi", reason="needs the extra aravis: make rig")
-if shutil.which(PROGRAM) is None:
-    pytest.skip(f"needs Debian's package {PACKAGE}: make rig", allow_module_level=True)
+if missing_gige():
+    pytest.skip(missing_gige(), allow_module_level=True)
 
 SMALL: Final = {"region_xywh": (0, 0, 64, 48), "frame_rate_hz": 50.0, "pixel_format": "Mono8"}
 PATIENT: Final = {"timeout_s": 1.0, "late_s": 1.0}  # beside other tests

@@ -2,23 +2,21 @@
 
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
 
-from edge.rig.gige import PACKAGE, PROGRAM, gige
-from vision.errors import DeviceError
-
-pytest.importorskip("gi", reason="needs the extra aravis: make rig")
-if shutil.which(PROGRAM) is None:
-    pytest.skip(f"needs Debian's package {PACKAGE}: make rig", allow_module_level=True)
-
 from edge.cameras.genicam import GenicamCamera, Wanted, library
 from edge.cameras.grabber import Grabber
 from edge.cameras.ring import RingWriter
+from edge.rig.gige import gige
+from tests.edge.cameras.needs import missing_gige
+from vision.errors import DeviceError
+
+if missing_gige():
+    pytest.skip(missing_gige(), allow_module_level=True)
 
 WANTED: Final = Wanted(
     device="127.0.0.1", trigger="software", region_xywh=(0, 0, 64, 48), pixel_format="Mono8", retention_s=0.1
