@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Final, ParamSpec
 
-from edge.device_tables import CounterTable
+from edge.tables.triggers import CounterTable
 from edge.drivers import devices_of
 from edge.judging import BundleJudges, Looking, judge_with
 from edge.ledger import Ledger

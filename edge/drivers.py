@@ -3,33 +3,29 @@
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, cast
 
 from edge.actuators.gpio import GpioActuator
 from edge.actuators.journal import JournalActuator
+from edge.cameras.aravis import AravisCamera
 from edge.cameras.folder import FolderCamera
 from edge.cameras.stream import StreamCamera
-from edge.device_tables import (
-    CameraTable,
-    CoilTable,
-    EdgeTable,
-    FolderTable,
-    InputTable,
-    JournalTable,
-    LinesTable,
-    MqttTable,
-    OperatorTable,
-    RecipeSourceTable,
-    RegisterTable,
-    TimerTable,
-)
+from edge.tables.cameras import AravisTable, CameraTable, FolderTable
+from edge.tables.gates import CoilTable, JournalTable, LinesTable, MqttTable, RegisterTable
+from edge.tables.recipes import OperatorTable, RecipeSourceTable
+from edge.tables.triggers import EdgeTable, FrameTable, InputTable, TimerTable
 from edge.line import StationTable
 from edge.ports import Actuator, Camera, Devices, Encoder, RecipeSource, Trigger
 from edge.recipes.operator import OperatorRecipe
+from edge.triggers.camera import FrameCamera, FrameTrigger
 from edge.triggers.gpio import GpioTrigger
 from edge.triggers.timer import TimerTrigger
 from vision.address import Address
 from vision.errors import MissingExtraError
+
+_SETTINGS: Final = {
+    "line", "exposure_us", "gain", "frame_rate_hz", "pixel_format", "region_xywh", "packet_size"
+}  # fmt: skip
 
 
 def devices_of(table: StationTable, folder: Path) -> Devices:
@@ -41,17 +37,23 @@ def devices_of(table: StationTable, folder: Path) -> Devices:
     Raises:
         MissingExtraError: one needs a library that is not installed.
     """
+    by_frame = isinstance(table.trigger, FrameTable)
+    cameras = tuple(
+        _camera(one, each_frame=by_frame and number == 0) for number, one in enumerate(table.camera)
+    )
     return Devices(
-        trigger=_trigger(table),
-        cameras=tuple(_camera(one) for one in table.camera),
+        trigger=_trigger(table, cameras[0]),
+        cameras=cameras,
         actuator=_actuator(table),
         recipe=None if table.changeover is None else _recipe(table.changeover.source, folder),
         encoder=_encoder(table),
     )
 
 
-def _trigger(table: StationTable) -> Trigger:
+def _trigger(table: StationTable, first: Camera) -> Trigger:
     given = table.trigger
+    if isinstance(given, FrameTable):
+        return FrameTrigger(cast("FrameCamera", first))  # `line.toml` is refused with any other
     if isinstance(given, TimerTable):
         return TimerTrigger(given.period_s, parts=given.parts)
     if isinstance(given, EdgeTable):
@@ -67,12 +69,35 @@ def _trigger(table: StationTable) -> Trigger:
     return trigger
 
 
-def _camera(given: CameraTable) -> Camera:
+def _camera(given: CameraTable, *, each_frame: bool) -> Camera:
     if isinstance(given, FolderTable):
         return FolderCamera(given.folder, again=given.again)
-    if find_spec("av") is None:  # in the child; here, so that it is said before the line starts
-        raise MissingExtraError("rtsp", "av")
-    return StreamCamera(given.source, latency_s=given.latency_s, stall_s=given.stall_s, again=given.again)
+    if isinstance(given, AravisTable):
+        _need("gi", "PyGObject", "aravis")
+        settings = given.model_dump(include=_SETTINGS, exclude_none=True)
+        return AravisCamera(
+            given.device,
+            exposes=given.trigger,
+            each_frame=each_frame,
+            latency_s=given.latency_s,
+            timeout_s=given.timeout_s,
+            late_s=given.late_s,
+            settings=settings,
+        )
+    _need("av", "av", "rtsp")
+    return StreamCamera(
+        given.source,
+        latency_s=given.latency_s,
+        stall_s=given.stall_s,
+        again=given.again,
+        each_frame=each_frame,
+    )
+
+
+def _need(module: str, library: str, extra: str) -> None:
+    """A library that a child process imports; looked for here, so that it is said before the line starts."""
+    if find_spec(module) is None:
+        raise MissingExtraError(extra, library)
 
 
 def _actuator(table: StationTable) -> Actuator:

@@ -10,16 +10,11 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from edge.device_tables import (
-    ActuatorTable,
-    CameraTable,
-    Device,
-    EncoderTable,
-    Positive,
-    RecipeSourceTable,
-    Table,
-    TriggerTable,
-)
+from edge.tables.cameras import AravisTable, CameraTable
+from edge.tables.common import Device, Positive, Table
+from edge.tables.gates import ActuatorTable
+from edge.tables.recipes import RecipeSourceTable
+from edge.tables.triggers import EncoderTable, FrameTable, TriggerTable
 from edge.merging import Merge
 from edge.uplink_table import STATION, UplinkTable
 from vision.address import Address
@@ -134,6 +129,24 @@ class StationTable(Table):
             raise ValueError(f"lead_s: expected less than due_s, {self.due_s}, found {self.lead_s}")
         return self
 
+    @model_validator(mode="after")
+    def _who_triggers(self) -> Self:
+        by_frame = isinstance(self.trigger, FrameTable)
+        first, *others = self.camera
+        if by_frame and not first.by_itself:
+            raise ValueError(
+                "trigger.kind: for 'camera', expected a first camera that delivers by itself (a stream, or aravis with trigger 'hardware' "
+                f"or 'free'), found {first.kind}"
+            )
+        if any(
+            isinstance(one, AravisTable) and one.trigger == "hardware"
+            for one in (others if by_frame else self.camera)
+        ):
+            raise ValueError(
+                "camera.trigger: expected 'hardware' with the first camera and trigger.kind 'camera' alone, since each frame of a camera that a "
+                f"sensor triggers is a part; found it with '{self.trigger.kind}'"
+            )
+        return self
 
 class PicturesTable(Table):
     """Pictures that are kept on the box: of parts that were not accepted, and of a sample of those that were.

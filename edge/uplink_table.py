@@ -5,7 +5,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
-from edge.device_tables import Device, Positive, Table
+from edge.tables.common import Device, Positive, Table
 
 STATION: Final = "{station}"
 

@@ -1,23 +1,20 @@
-"""The child that reads a stream: decoded frames into shared memory, one line of JSON on stdout for each.
+"""The child that reads a stream: decoded frames into shared memory, one line on stdout for each (`edge.cameras.telling`).
 
 The one file that knows PyAV (extra `rtsp`). Reads and opens of a camera can hang for ever, so they happen in a process that can be killed.
-What is to be read comes as a line of JSON on stdin, so that no password stands in the list of processes; the memory's file descriptor and its number of slots stand on the command line.
-
-    {"width": 1280, "height": 720}                      the stream is open; each slot holds one frame of uint8 RGB
-    {"frame": 7, "device_ns": 280000000, "at_s": ...}   frame 7 lies in slot 7 modulo their number; `at_s` is CLOCK_MONOTONIC when it was decoded
-    {"error": "..."} or {"ended": true}                 and the process ends
+What is to be read comes as a line of JSON on stdin, so that no password stands in the list of processes; the memory's file descriptor and
+its number of slots stand on the command line.
 """
 
 import json
-import mmap
-import os
 import sys
 import time
 from collections.abc import Iterator
 from typing import Any, Final
 
 import av
-import numpy as np
+
+from edge.cameras.ring import RingWriter
+from edge.cameras.telling import tell, tell_frame
 
 _LIVE: Final = ("rtsp://", "rtsps://", "http://", "https://", "/dev/")
 
@@ -27,29 +24,26 @@ def main() -> None:
     given = json.loads(sys.stdin.readline())
     try:
         frames = _frames(given["source"], given["open_s"], given["read_s"], again=given["again"])
-        fill(int(sys.argv[1]), int(sys.argv[2]), frames)
-        _say({"ended": True})
+        _pass_on(frames, int(sys.argv[1]), int(sys.argv[2]))
+        tell({"ended": True})
     except BrokenPipeError:
         pass
-    except (OSError, ValueError, IndexError) as error:  # PyAV's own errors are OSErrors or ValueErrors
-        _say({"error": f"{type(error).__name__}: {error}"})
+    except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
+        tell({"error": f"{type(error).__name__}: {error}"})
         sys.exit(1)
 
 
-def fill(memory: int, slots: int, frames: Iterator[tuple[Any, int]]) -> None:
+def _pass_on(frames: Iterator[tuple[Any, int]], memory: int, slots: int) -> None:
     """Decode frames into the memory's slots in turn, and tell of each."""
-    mapped: mmap.mmap | None = None
-    for number, (frame, device_ns) in enumerate(frames):
+    ring: RingWriter | None = None
+    for frame, device_ns in frames:
         pixels = frame.to_ndarray(format="rgb24")
-        if mapped is None:
-            os.ftruncate(memory, slots * pixels.nbytes)
-            mapped = mmap.mmap(memory, slots * pixels.nbytes)
-            _say({"width": pixels.shape[1], "height": pixels.shape[0]})
-        if slots * pixels.nbytes != len(mapped):
-            raise ValueError(f"the picture's size changed to {pixels.shape[1]}x{pixels.shape[0]}")
-        place = np.frombuffer(mapped, np.uint8, pixels.nbytes, (number % slots) * pixels.nbytes)
-        place[:] = pixels.reshape(-1)
-        _say({"frame": number, "device_ns": device_ns, "at_s": time.monotonic()})
+        if ring is None:
+            height, width = pixels.shape[:2]
+            ring = RingWriter(memory, slots, (width, height))
+            tell({"width": width, "height": height})
+        number = ring.put(pixels)
+        tell_frame(slot=number, frame_id=number, device_ns=device_ns)
 
 
 def _frames(source: str, open_s: float, read_s: float, *, again: bool) -> Iterator[tuple[Any, int]]:
@@ -74,11 +68,6 @@ def _frames(source: str, open_s: float, read_s: float, *, again: bool) -> Iterat
         if not again:
             return
         shown_ns += last_ns + 1
-
-
-def _say(what: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(what) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from edge.commands.options import ConfigOption
-from edge.device_tables import OperatorTable
+from edge.tables.recipes import OperatorTable
 from edge.line import Line, StationTable, read_line
 from edge.recipes.operator import FILE, read_code, set_code
 from vision.commands.output import JsonFlag, Output

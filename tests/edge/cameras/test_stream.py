@@ -12,8 +12,9 @@ import numpy as np
 import psutil
 import pytest
 
-from edge.cameras.stream import StreamCamera
+from edge.cameras.stream import StreamCamera, told_name
 from edge.ports import Pulse, Shot
+from edge.triggers.camera import FrameTrigger
 from vision.errors import DeviceError
 from vision.image import Frame
 
@@ -67,6 +68,17 @@ async def capture_on(camera: StreamCamera) -> None:
         await camera.capture(Pulse(at_s=now()))
 
 
+async def capture_one(camera: StreamCamera) -> None:
+    while True:
+        try:
+            await camera.open()
+            await camera.capture(Pulse(at_s=now()))
+        except DeviceError:
+            await asyncio.sleep(0.05)
+        else:
+            return
+
+
 def in_time(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(asyncio.wait_for(work(), 30))
 
@@ -104,7 +116,7 @@ def test_a_child_that_is_killed_is_started_again_and_counts_on(video: Path) -> N
         async with opened(video, again=True) as camera:
             before = await camera.capture(Pulse(at_s=now()))
             os.kill(reader().pid, signal.SIGKILL)
-            with pytest.raises(DeviceError, match=r"line\.mkv: the stream ended"):
+            with pytest.raises(DeviceError, match=r"line\.mkv: the camera's process ended"):
                 await capture_on(camera)
             await camera.open()
             after = await camera.capture(Pulse(at_s=now()))
@@ -122,8 +134,7 @@ def test_a_child_that_hangs_is_noticed_and_replaced(video: Path) -> None:
             hung.suspend()
             with pytest.raises(DeviceError, match=r"no frame for 0\.3 s"):
                 await capture_on(camera)
-            await camera.open()
-            await camera.capture(Pulse(at_s=now()))
+            await capture_one(camera)
             assert not hung.is_running()
 
     in_time(work)
@@ -152,11 +163,74 @@ def test_what_cannot_be_opened_is_said_without_its_password(source: str, said: s
     in_time(work)
 
 
+def test_each_frame_of_a_video_is_a_part_until_it_is_over(video: Path) -> None:
+    async def work() -> None:
+        async with opened(video, each_frame=True) as camera:
+            pulses = FrameTrigger(camera).pulses()
+            numbers = [number_of(await camera.capture(pulse)) async for pulse in pulses]
+            assert numbers == list(range(numbers[0], 2 * RATE))
+            assert len(numbers) > RATE
+
+    in_time(work)
+
+
+def test_a_frame_that_is_asked_for_too_late_is_none(video: Path) -> None:
+    async def work() -> None:
+        async with opened(video, each_frame=True, again=True) as camera:
+            async for pulse in FrameTrigger(camera).pulses():
+                await asyncio.sleep(0.6)  # fifteen frames
+                with pytest.raises(DeviceError, match=r"frame \d+: asked for too late"):
+                    await camera.capture(pulse)
+                break
+
+    in_time(work)
+
+
 def test_nothing_is_left_when_it_is_closed(video: Path) -> None:
     async def work() -> None:
         async with opened(video, again=True):
             child = reader()
             assert "line.mkv" not in " ".join(child.cmdline()), "what is read stands in no list of processes"
         assert not child.is_running()
+
+    in_time(work)
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("rtsp://10.0.0.2/line", "rtsp://10.0.0.2/line"),
+        ("rtsp://user:secret@10.0.0.2:554/line", "rtsp://10.0.0.2:554/line"),
+        ("rtsp://user:sec@ret@10.0.0.2/line", "rtsp://10.0.0.2/line"),  # a password with an @ in it
+        ("rtsp://10.0.0.2/user=admin&password=secret&channel=1", "rtsp://10.0.0.2/user=admin&password=…&channel=1"),
+        ("http://10.0.0.2/stream?token=secret", "http://10.0.0.2/stream?token=…"),
+        ("/dev/video0", "/dev/video0"),
+        ("line.mkv", "line.mkv"),
+    ],
+)  # fmt: skip
+def test_a_source_is_told_without_its_secret(source: str, told: str) -> None:
+    assert told_name(source) == told
+
+
+def test_a_video_device_that_is_not_there_is_named() -> None:
+    async def work() -> None:
+        with pytest.raises(DeviceError, match=r"/dev/video97: .*No such file"):
+            async with opened("/dev/video97"):
+                pass
+
+    in_time(work)
+
+
+def test_a_video_device_delivers() -> None:
+    devices = sorted(Path("/dev").glob("video*"))
+    if not devices:
+        pytest.skip(
+            "needs a camera at /dev/videoN, or the kernel's v4l2loopback (Debian's v4l2loopback-dkms) fed with a picture"
+        )
+
+    async def work() -> None:
+        async with opened(devices[0]) as camera:
+            first, second = [await camera.capture(Pulse(at_s=now())) for _ in range(2)]
+            assert (second.device_ns or 0) > (first.device_ns or 0)
 
     in_time(work)
