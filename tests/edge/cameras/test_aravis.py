@@ -338,8 +338,8 @@ def test_what_the_camera_cannot_be_set_to_names_the_field(
 
 def test_a_camera_that_is_not_there_is_named() -> None:
     async def work() -> None:
-        with pytest.raises(DeviceError, match=r"camera 127\.0\.0\.1: device: Can't connect"):
-            async with opened():
+        with pytest.raises(DeviceError, match=r"camera 127\.0\.0\.99: device: Can't connect"):
+            async with opened("127.0.0.99"):
                 pass
 
     in_time(work)

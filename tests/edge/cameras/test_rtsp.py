@@ -111,19 +111,19 @@ def test_with_the_latency_as_measured_the_frame_was_taken_after_the_pulse_and_is
 ) -> None:
     async def work() -> None:
         chance = np.random.default_rng(7)
-        async with opened(StreamCamera(source.url, each_frame=True)) as camera:
-            delays = []
+        async with opened(StreamCamera(source.url)) as camera:
+            delays: list[float] = []
             async with aclosing(camera.frames()) as frames:
                 async for seen in frames:
-                    shot = await camera.capture(Pulse(at_s=seen.at_s, counter=seen.frame_id))
-                    delays.append(seen.at_s - mark(shot).taken_s)
-                    if len(delays) == 50:
+                    shot = await camera.capture(Pulse(at_s=seen.at_s))
+                    if shot.frame_id == seen.frame_id:
+                        delays.append(seen.at_s - mark(shot).taken_s)
+                    if len(delays) == 75:
                         break
-        settled = sorted(delays[25:])
-        latency_s, spread_s = settled[-1], settled[-1] - settled[0]
-        assert 0 < latency_s < 0.5
-        async with opened(StreamCamera(source.url, latency_s=latency_s + 0.01)) as camera:
-            await asyncio.sleep(1)  # what lay in buffers at the start is through
+            settled = sorted(delays[25:])  # what lay in buffers at the start is through
+            spread_s = settled[-1] - settled[0]
+            camera.latency_s = settled[-1] + 0.01
+            assert 0.01 < camera.latency_s < 0.5
             early = 0
             for _ in range(25):
                 await asyncio.sleep(chance.uniform(0, PERIOD_S))
@@ -131,7 +131,7 @@ def test_with_the_latency_as_measured_the_frame_was_taken_after_the_pulse_and_is
                 taken = mark(await camera.capture(Pulse(at_s=at))).taken_s
                 early += taken < at - 0.002  # the picture's clock counts milliseconds
                 assert taken < at + PERIOD_S + spread_s + 0.05
-            assert early <= 1  # where this machine was busy with something else
+            assert early <= 5  # frames that this machine was busier with than when it was measured
 
     in_time(work)
 
