@@ -9,7 +9,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Final, ParamSpec
 
-from edge.tables.triggers import CounterTable
 from edge.drivers import devices_of
 from edge.judging import BundleJudges, Looking, judge_with
 from edge.ledger import Ledger
@@ -22,6 +21,7 @@ from edge.pruning import Limits
 from edge.rules import Rules
 from edge.running import Running, StationThread
 from edge.station import Station
+from edge.tables.triggers import CounterTable
 from edge.tiles import Tiles
 from edge.view.board import Board
 from edge.view.watch import Watch

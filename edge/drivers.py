@@ -10,13 +10,13 @@ from edge.actuators.journal import JournalActuator
 from edge.cameras.aravis import AravisCamera
 from edge.cameras.folder import FolderCamera
 from edge.cameras.stream import StreamCamera
+from edge.line import StationTable
+from edge.ports import Actuator, Camera, Devices, Encoder, RecipeSource, Trigger
+from edge.recipes.operator import OperatorRecipe
 from edge.tables.cameras import AravisTable, CameraTable, FolderTable
 from edge.tables.gates import CoilTable, JournalTable, LinesTable, MqttTable, RegisterTable
 from edge.tables.recipes import OperatorTable, RecipeSourceTable
 from edge.tables.triggers import EdgeTable, FrameTable, InputTable, TimerTable
-from edge.line import StationTable
-from edge.ports import Actuator, Camera, Devices, Encoder, RecipeSource, Trigger
-from edge.recipes.operator import OperatorRecipe
 from edge.triggers.camera import FrameCamera, FrameTrigger
 from edge.triggers.gpio import GpioTrigger
 from edge.triggers.timer import TimerTrigger

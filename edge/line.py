@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from edge.merging import Merge
 from edge.tables.cameras import AravisTable, CameraTable
 from edge.tables.common import Device, Positive, Table
 from edge.tables.gates import ActuatorTable
 from edge.tables.recipes import RecipeSourceTable
 from edge.tables.triggers import EncoderTable, FrameTable, TriggerTable
-from edge.merging import Merge
 from edge.uplink_table import STATION, UplinkTable
 from vision.address import Address
 from vision.inspection.inspect import OnDrift
@@ -147,6 +147,7 @@ class StationTable(Table):
                 f"sensor triggers is a part; found it with '{self.trigger.kind}'"
             )
         return self
+
 
 class PicturesTable(Table):
     """Pictures that are kept on the box: of parts that were not accepted, and of a sample of those that were.

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from edge.commands.options import ConfigOption
-from edge.tables.recipes import OperatorTable
 from edge.line import Line, StationTable, read_line
 from edge.recipes.operator import FILE, read_code, set_code
+from edge.tables.recipes import OperatorTable
 from vision.commands.output import JsonFlag, Output
 from vision.errors import NotFoundError
 

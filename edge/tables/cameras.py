@@ -1,14 +1,12 @@
 """What photographs a part."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field
 from typing_extensions import override
 
-from edge.tables.common import Device, DeviceTable, Line, Positive, Register, Table, Topic, Unit
-
+from edge.tables.common import DeviceTable, Positive
 
 Pixel = Annotated[int, Field(ge=0)]
 Side = Annotated[int, Field(ge=1)]

@@ -1,15 +1,12 @@
 """What tables of devices have in common. Relative paths are as written until `placed` says which folder they are relative to."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from typing_extensions import override
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from vision.address import Address
 from vision.toml_file import as_address
-
 
 Device = Annotated[Address, BeforeValidator(as_address)]
 Positive = Annotated[float, Field(gt=0)]

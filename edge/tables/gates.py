@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from typing_extensions import override
 
-from edge.tables.common import Device, DeviceTable, Line, Positive, Register, Table, Topic, Unit
+from edge.tables.common import Device, DeviceTable, Line, Positive, Register, Topic, Unit
 from vision.inspection.policy import Decision
-
 
 
 def _watched(given: Any, by: str) -> Any:

@@ -1,14 +1,10 @@
 """Who says which product runs."""
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from typing_extensions import override
+from pydantic import Field
 
-from edge.tables.common import Device, DeviceTable, Line, Positive, Register, Table, Topic, Unit
-
+from edge.tables.common import Device, DeviceTable, Register, Unit
 
 
 class RecipeRegisterTable(DeviceTable):

@@ -1,14 +1,11 @@
 """What tells a station that a part is there, and the encoder of the belt that carries it on."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from typing_extensions import override
+from pydantic import Field, model_validator
 
-from edge.tables.common import Device, DeviceTable, Line, Positive, Register, Table, Topic, Unit
-
+from edge.tables.common import Device, DeviceTable, Line, Positive, Register, Unit
 
 
 class TimerTable(DeviceTable):
