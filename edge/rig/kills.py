@@ -21,7 +21,7 @@ from edge.ledger import FILE, Audit, Outcome, audit
 from edge.parts import Step
 from edge.rig.plc import Plc
 from edge.rig.victim import run
-from vision.errors import DeviceError
+from vision.errors import DeviceError, StorageError
 
 ON_THE_WAY: Final = tuple(step for step in Step if step != Step.ENDED)
 _PATIENCE_S: Final = 30.0
@@ -164,9 +164,10 @@ def _wait(until: Callable[[], bool]) -> None:
 
 
 def _all_there(folder: Path, counted: int) -> bool:
-    if not (folder / FILE).exists():
+    try:
+        found = audit(folder)
+    except StorageError:  # it is only being begun
         return False
-    found = audit(folder)
     return found.triggers >= counted and found.open == 0
 
 

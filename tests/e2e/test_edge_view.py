@@ -4,11 +4,11 @@ import json
 import signal
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -16,9 +16,11 @@ from edge.rig.plc import COUNTER, HEARTBEAT, Plc, plc
 from tests.bundles import make_bundle, part, spotted, stranger
 from tests.e2e.browser import Page, browser, needs_chromium
 from tests.e2e.serving import LOUPE, clean_environment, eventually
-from vision.image import decode, encode_png
+from vision.image import Pixels, decode, encode_png
 
 pytestmark = pytest.mark.slow
+
+PLATES: Final = (part(1), spotted(2), stranger())  # accepted, rejected, sent to review
 
 
 @dataclass
@@ -42,11 +44,11 @@ class Box:
         return found
 
 
-def write_line(folder: Path, port: int, view: str) -> None:
+def write_line(folder: Path, port: int, view: str, plates: Sequence[Pixels]) -> None:
     make_bundle(folder / "plates.loupe")
     (folder / "parts").mkdir()
-    for number, picture in enumerate([part(1), spotted(2), stranger()]):
-        (folder / "parts" / f"{number}.png").write_bytes(encode_png(picture))
+    for number, picture in enumerate(plates):
+        (folder / "parts" / f"{number:02}.png").write_bytes(encode_png(picture))
     (folder / "line.toml").write_text(
         f"""
         [view]
@@ -65,9 +67,9 @@ def write_line(folder: Path, port: int, view: str) -> None:
 
 
 @contextmanager
-def viewed(folder: Path, gate: Plc) -> Iterator[Box]:
+def viewed(folder: Path, gate: Plc, plates: Sequence[Pixels] = PLATES) -> Iterator[Box]:
     """A line that takes parts, with its view on a free port."""
-    write_line(folder, gate.port, "127.0.0.1:0")
+    write_line(folder, gate.port, "127.0.0.1:0", plates)
     reads, beats = gate.reads, len(gate.beats)
     process = subprocess.Popen(
         [LOUPE, "edge", "run", "--config", folder / "line.toml", "--json"],
@@ -127,8 +129,11 @@ def test_the_picture_is_that_of_the_part_with_its_evidence(tmp_path: Path, page:
         page.open(box.url)
         gate.convey(2, 0.4)
         eventually(lambda: page.text(".verdict").strip() == "REJECT")
-        eventually(lambda: page.evaluate("document.querySelector('.last img').naturalWidth") == 64)
-        assert page.evaluate("document.querySelector('.last img').alt") == "part 2: reject"
+        eventually(lambda: page.evaluate("document.querySelector('.last img').alt") == "part 2: reject")
+        assert page.evaluate("document.querySelector('.last img').naturalWidth") == 64
+        assert page.evaluate(
+            "document.querySelector('.last img').checkVisibility({visibilityProperty: true})"
+        )
         shown = decode(box.get("stations/infeed/last.png"))
         assert shown.size_wh == (64, 64)
 
@@ -219,7 +224,7 @@ def test_a_line_whose_view_cannot_be_had_runs_without_it_and_check_says_so(tmp_p
     second.mkdir()
     with plc() as gate, viewed(first, gate) as box:
         taken = box.address
-        write_line(second, gate.port, taken)
+        write_line(second, gate.port, taken, PLATES)
         text = (second / "line.toml").read_text()
         timer = 'trigger = { kind = "timer", period_s = 0.05, parts = 3 }\n'
         lines = [

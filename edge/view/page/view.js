@@ -143,14 +143,16 @@ function showLast(card, last) {
   showPicture(field(card, "picture"), field(card, "no-picture"), last);
 }
 
-/** The next picture takes the place of the old one when it is there; an old one never stays beside a new verdict. */
+/** An old picture never stands beside a new verdict; the place is dark until the new one is there. */
 function showPicture(img, without, last) {
   const wanted = last?.picture ?? "";
   if (img.dataset.wanted === wanted) return;
   img.dataset.wanted = wanted;
+  img.style.visibility = "hidden";
   const shown = (there) => {
     if (img.dataset.wanted !== wanted) return;
     img.hidden = !there;
+    img.style.visibility = there ? "visible" : "hidden";
     without.hidden = there;
   };
   if (!wanted) {
