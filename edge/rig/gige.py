@@ -4,13 +4,16 @@ It shows a ramp that moves with each frame, exposes at a software trigger or fre
 """
 
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from vision.errors import DeviceError
@@ -78,9 +81,16 @@ class GigeCamera:
 
 @contextmanager
 def gige(address: str = "127.0.0.1", *, serial: str = "", lost: int = 0) -> Iterator[GigeCamera]:
+    """A camera that is plugged in; while its plug is pulled nobody else's stands at its address.
+
+    Raises:
+        DeviceError: it does not answer.
+    """
     one = GigeCamera(address, serial=serial, lost=lost)
-    one.start()
-    try:
-        yield one
-    finally:
-        one.stop()
+    with (Path(tempfile.gettempdir()) / f"loupe-gige-{address}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other runs wait here for theirs
+        try:
+            one.start()
+            yield one
+        finally:
+            one.stop()

@@ -16,9 +16,10 @@ if missing_gige():
 def test_a_camera_waits_for_its_address_and_is_never_taken_for_another() -> None:
     with gige(serial="FIRST") as first:
         threading.Timer(1.0, first.stop).start()
-        began = time.monotonic()
-        with gige(serial="SECOND"):
-            assert time.monotonic() - began > 0.9
+        began, second = time.monotonic(), GigeCamera(serial="SECOND")
+        second.start()
+        second.stop()
+        assert time.monotonic() - began > 0.9
 
 
 def test_an_address_that_no_interface_has_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
