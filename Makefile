@@ -32,7 +32,7 @@ rig: setup  ## install the Debian packages that some tests need, and what builds
 		gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[aravis]'
 
-edge-rig: setup  ## PLC, broker, camera and server for examples/line.toml, until Ctrl-C
+edge-rig: setup  ## PLC, broker, cameras and server for examples/line.toml, until Ctrl-C
 	@$(BIN)/python -m edge.rig
 
 demo: setup  ## train, certify, export and inspect real solar cells; about ten minutes

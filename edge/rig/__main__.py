@@ -2,7 +2,7 @@
 
     python -m edge.rig [--folder build/edge-rig] [--first-port 5020] [--period-s 0.5]
 
-starts a PLC beside a conveyor, an MQTT broker, a GigE Vision camera and a Loupe server, and says where each is; what is not installed is
+starts a PLC beside a conveyor, an MQTT broker, a GigE Vision camera, a network camera and a Loupe server, and says where each is; what is not installed is
 named and left out. A bundle and pictures of parts are made in the folder. `examples/line.toml` has stations that work against it.
 """
 

@@ -20,7 +20,7 @@ from vision.errors import DeviceError
 
 PROGRAM: Final = "arv-fake-gv-camera-0.8"
 PACKAGE: Final = "aravis-tools"
-_PORT: Final = 3956  # of GigE Vision's control protocol
+PORT: Final = 3956  # of GigE Vision's control protocol
 _WHO_IS_THERE: Final = bytes.fromhex("4201000200000001")  # its discovery command
 _ATTEMPT_S: Final = 3.0
 _PATIENCE_S: Final = 60.0  # another one may be at the address, of another test run
@@ -56,7 +56,7 @@ class GigeCamera:
             if self._answers(_ATTEMPT_S):
                 return
             self.stop()  # it does not end by itself where another one has its address
-        raise DeviceError(f"{PROGRAM} does not answer on {self.address}:{_PORT}")
+        raise DeviceError(f"{PROGRAM} does not answer on {self.address}:{PORT}")
 
     def stop(self) -> None:
         """Pull its plug."""
@@ -70,7 +70,7 @@ class GigeCamera:
         until = time.monotonic() + patience_s
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
             asking.settimeout(0.2)
-            asking.connect((self.address, _PORT))
+            asking.connect((self.address, PORT))
             while time.monotonic() < until:
                 with contextlib.suppress(OSError):  # nobody there, or nobody yet
                     asking.send(_WHO_IS_THERE)

@@ -13,15 +13,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from edge.rig import broker, plc
+from edge.rig import broker, gige, plc, rtsp
 from edge.rig.children import Child
 from vision.errors import DeviceError, MissingExtraError
 
 FIRST_PORT: Final = 5020
 BUNDLE: Final = "plates-1.0.loupe"
 PICTURES: Final = "parts"
-_GIGE: Final = "arv-fake-gv-camera-0.8"
-_GIGE_PORT: Final = 3956
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,15 +90,15 @@ def server(place: Place) -> Child:
 
 def gige_camera(_: Place) -> Child:
     """Raises DeviceError where it is not installed, or another one is running."""
-    found = shutil.which(_GIGE)
+    found = shutil.which(gige.PROGRAM)
     if found is None:
-        raise DeviceError("expected the program of the Debian package aravis-tools, found none")
+        raise DeviceError(f"expected the program of the Debian package {gige.PACKAGE}, found none")
     with socket.socket(type=socket.SOCK_DGRAM) as trial:
         try:
-            trial.bind(("127.0.0.1", _GIGE_PORT))
+            trial.bind(("127.0.0.1", gige.PORT))
         except OSError as error:
             raise DeviceError(
-                f"UDP port {_GIGE_PORT}, which GigE Vision prescribes, is taken by another process"
+                f"UDP port {gige.PORT}, which GigE Vision prescribes, is taken by another process"
             ) from error
     return Child(
         name="camera",
@@ -110,9 +108,28 @@ def gige_camera(_: Place) -> Child:
     )
 
 
+def network_camera(place: Place) -> Child:
+    """Raises DeviceError where its libraries are not installed."""
+    try:
+        rtsp.libraries()
+    except (ImportError, ValueError) as error:
+        raise DeviceError(
+            f"expected PyGObject (`pip install 'loupe[aravis]'`) and the Debian packages {rtsp.PACKAGES}: {error}"
+        ) from error
+    port, address = place.port(4)
+    return Child(
+        name="stream",
+        command=[sys.executable, "-m", "edge.rig.rtsp", "--port", str(port)],
+        address=address,
+        hint=f"RTSP: rtsp://{rtsp.USER}:{rtsp.PASSWORD}@{address}{rtsp.PATH}",
+        port=port,
+    )
+
+
 PARTS: Final[Sequence[tuple[str, Callable[[Place], Child]]]] = (
     ("PLC", conveyor),
     ("broker", mqtt),
     ("camera", gige_camera),
+    ("stream", network_camera),
     ("server", server),
 )

@@ -99,7 +99,7 @@ def started(root: Path, first_port: int) -> "subprocess.Popen[str]":
 
 @contextmanager
 def rig(root: Path) -> Iterator[Rig]:
-    first_port = free_ports(4)
+    first_port = free_ports(6)
     one = Rig(root=root, first_port=first_port, process=started(root, first_port))
     out, err = one.process.stdout, one.process.stderr
     assert out is not None
@@ -136,7 +136,12 @@ def test_the_example_reaches_the_rig_and_runs_against_it(tmp_path: Path) -> None
         assert checking.returncode == 0, err + out
         found = json.loads(out)
         assert found["reached"]
-        assert {one["station"] for one in found["found"]} == {"infeed", "outfeed"}
+        assert {(one["station"], one["what"]) for one in found["found"]} >= {
+            ("", "view"),
+            ("infeed", "trigger"),
+            ("infeed", "uplink"),
+            ("outfeed", "encoder"),
+        }
 
         running = loupe(one, "edge", "run", "--config", one.example(), "--json")
         for name in ("infeed", "outfeed"):
@@ -167,7 +172,7 @@ def test_the_rig_says_where_each_part_is(tmp_path: Path) -> None:
         told = {line.split()[0]: line for line in one.said if line != READY}
         for number, name in enumerate(["PLC", "broker", "server"]):
             assert f"127.0.0.1:{one.first_port + number} " in told[name] + " "
-        assert "camera" in told, "there, or what it lacks"
+        assert {"camera", "stream"} <= told.keys(), "there, or what they lack"
         assert set(one.children()) >= {"PLC", "broker", "server"}
 
 
@@ -209,7 +214,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 
 
 def test_a_rig_that_is_told_to_end_while_it_starts_ends(tmp_path: Path) -> None:
-    process = started(tmp_path, free_ports(4))
+    process = started(tmp_path, free_ports(6))
     assert process.stdout is not None
     assert process.stdout.readline().startswith("PLC")  # told before any is started
     process.send_signal(signal.SIGTERM)
