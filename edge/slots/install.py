@@ -8,7 +8,7 @@ does will notice.
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -38,14 +38,14 @@ def install(
     settings: Settings,
     *,
     older: bool = False,
-    test: Callable[[Path], str] = self_test,
+    test: Callable[[Path, Iterable[Path]], str] = self_test,
     step: Callable[[str], None] = lambda _: None,
 ) -> tuple[str, Held]:
     """Have a line's stations judge by another bundle of the name that theirs has; gives that name and what is on trial now.
 
     Args:
         older: allow a version below the one that runs.
-        test: of a bundle's folder; gives its digest.
+        test: of a bundle's folder, with the files of the trusted keys; gives its digest.
         step: told each step as it begins.
 
     Raises:
@@ -73,7 +73,7 @@ def install(
         with atomic_folder(slot) as unfinished:
             _copy(bundle, unfinished, step)
             step("test")
-            digest = test(unfinished)
+            digest = _tested(test, unfinished, settings, source)
             if digest != bundle.digest():
                 raise BundleError(f"{source}: expected it unchanged while it was copied, found another one")
             step("forget")
@@ -178,6 +178,16 @@ def _check_room(bundle: Bundle, folder: Path) -> None:
         raise StorageError(
             f"{folder}: expected {needed} bytes free for the bundle and the ledgers, found {free}"
         )
+
+
+def _tested(
+    test: Callable[[Path, Iterable[Path]], str], folder: Path, settings: Settings, source: Path
+) -> str:
+    """The digest; what is wrong is said of the bundle that was given, not of the copy, which is gone by then."""
+    try:
+        return test(folder, settings.trusted_keys)
+    except BundleError as error:
+        raise BundleError(str(error).replace(str(folder), str(source))) from error
 
 
 def _copy(bundle: Bundle, folder: Path, step: Callable[[str], None]) -> None:

@@ -127,9 +127,7 @@ class Keeper:
         if found.active is None and found.last_rollback is not None:
             self._alarm(f"{found.last_rollback.version} in a slot is not used: {found.last_rollback.reason}")
         elif found.starts is not None and found.starts > self._starts:
-            return self._undo(
-                found.active, f"the program ended {found.starts - 1} times while it was on trial"
-            )
+            return self._undo(found.active, f"{found.starts - 1} starts ended badly while it was on trial")
         return found
 
     def _read_or_set_aside(self) -> SlotState:

@@ -1,8 +1,8 @@
 """Would this bundle run here? Asked in a process of its own, so that one that brings the interpreter down harms nobody.
 
-    python -m edge.slots.selftest BUNDLE    {"digest": "..."} or {"error": "..."} on stdout
+    python -m edge.slots.selftest BUNDLE KEY ...    {"digest": "..."} or {"error": "..."} on stdout
 
-The child trusts the keys of its environment, as the line does, and gives way to the line where processors are short.
+The child gives way to the line where processors are short.
 """
 
 import json
@@ -10,24 +10,28 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from vision.errors import BundleError, LoupeError
 from vision.inspection.inspect import open_inspector
-from vision.settings import read_settings
+from vision.signing import read_public
 
 _PATIENCE_S: Final = 300.0
 _NICE: Final = 10
 
 
-def self_test(bundle: Path) -> str:
+def self_test(bundle: Path, keys: Iterable[Path]) -> str:
     """Open a bundle, check its golden set and warm it up, in another process; gives its digest.
+
+    Args:
+        keys: files of the public keys, one of which must have signed it.
 
     Raises:
         BundleError: it is not signed by a trusted key, or cannot be used here, or the process died of it.
     """
-    command = [sys.executable, "-m", "edge.slots.selftest", str(bundle)]
+    command = [sys.executable, "-m", "edge.slots.selftest", str(bundle), *map(str, keys)]
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)  # noqa: S603  (our own)
     except subprocess.TimeoutExpired as error:
@@ -47,7 +51,7 @@ def self_test(bundle: Path) -> str:
 def main() -> None:
     os.nice(_NICE)
     try:
-        keys = read_settings().trusted()
+        keys = [read_public(Path(one)) for one in sys.argv[2:]]
         inspector = open_inspector(Path(sys.argv[1]), trusted=keys, require_signature=True)
         said = {"digest": inspector.bundle.digest()}
     except LoupeError as error:

@@ -65,7 +65,9 @@ def test_below_a_millisecond_nothing_is_compared() -> None:
     ("seen", "minutes", "ends"),
     [(99, 59, False), (100, 0, True), (20, 60, True), (19, 1000, False), (0, 1000, False)],
 )
-def test_a_trial_ends_with_its_parts_or_its_minutes_but_not_unseen(seen: int, minutes: float, ends: bool) -> None:
+def test_a_trial_ends_with_its_parts_or_its_minutes_but_not_unseen(
+    seen: int, minutes: float, ends: bool
+) -> None:
     assert passed([pair(record(*[10.0] * seen))], TERMS, minutes) is ends
 
 
