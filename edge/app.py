@@ -104,7 +104,7 @@ def run_line(
         said = partial(tell, one.name)
         heard_by = [*listeners(one, boot), *_listeners(line, one, boot=boot, alarm=said)]
         if models is not None:
-            heard_by.append(models.listener())
+            heard_by.append(models.listener(one))
         station = _station(
             line,
             one,

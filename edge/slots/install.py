@@ -27,7 +27,9 @@ from vision.files import atomic_folder, held
 from vision.inspection.spec import InspectionSpec, inspection_spec
 from vision.settings import Settings
 
-_KEEP_FREE: Final = 64 * 2**20  # of the disk, for the ledgers: a new model is not worth a line that stops
+_KEEP_FREE: Final = (
+    64 * 2**20
+)  # of the disk, beside the ledgers' reserves: a new model is not worth a line that stops
 _SIGNATURE_BYTES: Final = 1024**2
 _NUMBERS: Final = re.compile(r"\d+(?:\.\d+)*")
 
@@ -68,7 +70,7 @@ def install(
         before = store.read().beside(factory, _now())
         before.check_installable()
         check_fits(bundle, model, before, older=older)
-        _check_room(bundle, store.folder)
+        _check_room(bundle, store.folder, keep_free=_KEEP_FREE + line.reserves_mib * 2**20)
         slot = store.path(before.free)
         with atomic_folder(slot) as unfinished:
             _copy(bundle, unfinished, step)
@@ -171,8 +173,8 @@ def _certified(spec: InspectionSpec) -> bool:
     return any(one.certificate is not None for one in spec.files.values())
 
 
-def _check_room(bundle: Bundle, folder: Path) -> None:
-    needed = sum(one.bytes for one in bundle.manifest.files.values()) + _KEEP_FREE
+def _check_room(bundle: Bundle, folder: Path, *, keep_free: int) -> None:
+    needed = sum(one.bytes for one in bundle.manifest.files.values()) + keep_free
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise StorageError(

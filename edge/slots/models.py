@@ -1,7 +1,9 @@
 """A line's models, and the thread that watches over their slots: it loads what is installed, and ends trials."""
 
+import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from typing_extensions import override
@@ -22,7 +24,7 @@ class Models:
     """Every model of a line, loaded before it starts: changing over and rolling back wait for nothing.
 
     Args:
-        alarm: told a station's name and what a person must look at; called in the watching thread.
+        alarm: told a station's name and what a person must look at; called on the station's event loop while that runs.
 
     Raises:
         BundleError: a configured bundle cannot be used here, and no slot's stands in for it.
@@ -30,6 +32,8 @@ class Models:
 
     def __init__(self, line: Line, open_model: OpenModel, *, alarm: Callable[[str, str], None]) -> None:
         self._judges = {one.name: BundleJudges({}) for one in line.station}
+        self._listeners: dict[str, TrialListener] = {}
+        self._told = alarm
         terms = Terms(
             parts=line.trial.parts,
             minutes=line.trial.minutes,
@@ -44,11 +48,11 @@ class Models:
                 judges=self._judges,
                 terms=terms,
                 starts=line.trial.starts,
-                alarm=alarm,
+                alarm=self._alarm,
             )
             for name, model in named(line).items()
         ]
-        self._watch = _Watch(self._keepers, alarm=lambda what: alarm(line.station[0].name, what))
+        self._watch = _Watch(self._keepers, alarm=lambda what: self._alarm(line.station[0].name, what))
 
     def judges(self, table: StationTable, settings: Settings) -> BundleJudges:  # noqa: ARG002  (as `run_line` asks)
         """Of a station; what they choose changes when a bundle is installed."""
@@ -64,9 +68,16 @@ class Models:
         for keeper in self._keepers:
             keeper.end()
 
-    def listener(self) -> "TrialListener":
+    def listener(self, table: StationTable) -> "TrialListener":
         """Hears what becomes of a station's parts."""
-        return TrialListener(self._keepers, self._watch.wake)
+        listener = self._listeners[table.name] = TrialListener(self._keepers, self._watch.wake)
+        return listener
+
+    def _alarm(self, station: str, what: str) -> None:
+        """Whoever is told by a station is told in its thread, and need not expect another."""
+        listener = self._listeners.get(station)
+        if listener is None or not listener.soon(partial(self._told, station, what)):
+            self._told(station, what)
 
 
 class TrialListener:
@@ -74,16 +85,28 @@ class TrialListener:
 
     def __init__(self, keepers: list[Keeper], wake: Callable[[], None]) -> None:
         self._keepers, self._wake = keepers, wake
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self) -> None:
-        """Nothing is to be made ready."""
+        self._loop = asyncio.get_running_loop()
 
     def hear(self, finished: Finished) -> None:
         if any(keeper.hear(finished) for keeper in self._keepers):
             self._wake()
 
     async def stop(self) -> None:
-        """Nothing is held back."""
+        self._loop = None
+
+    def soon(self, call: Callable[[], None]) -> bool:
+        """Have something called on the station's event loop; false where that does not run."""
+        loop = self._loop
+        if loop is None:
+            return False
+        try:
+            loop.call_soon_threadsafe(call)
+        except RuntimeError:  # closed meanwhile
+            return False
+        return True
 
 
 class _Watch(threading.Thread):

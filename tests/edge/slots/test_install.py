@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from edge.slots.seats import named
 from edge.slots.state import Held, OnTrialError
 from tests.bundles import inspection
 from tests.edge.slots.world import NAME, Box
+from tests.pictures import small_disk
 from vision import signing
 from vision.bundle import GOLDEN, Bundle, open_bundle, pack_arrays
 from vision.errors import BundleError, LoupeError, NotFoundError, SettingsError, StorageError
@@ -25,6 +27,7 @@ from vision.settings import Settings
 KILLED: Final = """
 import os, signal, sys
 from pathlib import Path
+from shutil import disk_usage
 from edge.line import read_line
 from edge.slots.install import install
 from vision.settings import read_settings
@@ -269,3 +272,28 @@ def test_versions_are_compared_as_numbers(older: str, newer: str) -> None:
 def test_zeros_at_the_end_make_no_other_version(parts: list[int]) -> None:
     text = ".".join(map(str, parts))
     assert numbers(text) == numbers(text + ".0") == numbers(text + "rc1")
+
+
+def test_a_disk_without_room_for_the_ledgers_beside_it_takes_no_bundle(box: Box) -> None:
+    with small_disk(box.folder / "loupe-data", kibibytes=70 * 1024):
+        with pytest.raises(StorageError, match="bytes free for the bundle and the ledgers"):
+            put(box, box.bundle("1.1"))
+        assert box.store.stamp() is None
+
+
+def test_a_disk_that_fills_up_meanwhile_keeps_what_it_had(box: Box) -> None:
+    with small_disk(box.folder / "loupe-data", kibibytes=90 * 1024) as disk:
+        put(box, box.bundle("1.1"))
+        box.store.update(lambda now: now.confirmed())
+        before = box.store.read()
+
+        def fills(step: str) -> None:
+            if step == "copy model.onnx":
+                (disk / "filler").write_bytes(bytes(disk_usage(disk).free))
+
+        with pytest.raises(StorageError, match="cannot be written"):
+            put(box, box.bundle("1.2"), step=fills)
+        (disk / "filler").unlink()
+        assert box.store.read() == before
+        assert digest_of(box.store.path("a")) == before.active.digest  # type: ignore[union-attr]
+        assert put(box, box.bundle("1.2")).slot == "b"
