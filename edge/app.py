@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final, ParamSpec
 
 from edge.drivers import devices_of
-from edge.judging import BundleJudges, Looking, judge_with
+from edge.judging import BundleJudges, Looking, judge_with, typical_ms
 from edge.ledger import Ledger
 from edge.line import Line, StationTable
 from edge.listeners import Listener, telling
@@ -20,6 +20,8 @@ from edge.pictures import FOLDER, Pictures, Terms
 from edge.pruning import Limits
 from edge.rules import Rules
 from edge.running import Running, StationThread
+from edge.slots.keeper import Model
+from edge.slots.models import Models
 from edge.station import Station
 from edge.tables.triggers import CounterTable
 from edge.tiles import Tiles
@@ -43,8 +45,11 @@ _LAST_WORDS_S: Final = (
 )
 
 
-def open_model(bundle: Path, table: StationTable, settings: Settings) -> Inspector:
+def open_model(bundle: Path, table: StationTable, settings: Settings, *, signed: bool = False) -> Inspector:
     """One of a station's models, loaded and warm.
+
+    Args:
+        signed: refuse one without a signature by a trusted key, wherever else it would do.
 
     Raises:
         BundleError: the bundle cannot be used here.
@@ -53,7 +58,7 @@ def open_model(bundle: Path, table: StationTable, settings: Settings) -> Inspect
     return open_inspector(
         bundle,
         trusted=keys,
-        require_signature=required,
+        require_signature=required or signed,
         drift_alpha=table.drift_alpha,
         on_drift=table.on_drift,
     )
@@ -83,12 +88,23 @@ def run_line(
         MissingExtraError: a device needs a library that is not installed.
     """
     boot = uuid.uuid4().hex
-    judges_of = open_judges or bundle_judges
+    boards = {one.name: Board() for one in line.station}
+
+    def tell(station: str, what: str) -> None:
+        boards[station].alarm(what)
+        alarm(station, what)
+
+    models, judges_of = None, open_judges
+    if judges_of is None:
+        models = Models(line, partial(_model, settings), alarm=tell)
+        judges_of = models.judges
     threads, feeds, watches = list[StationThread](), list[Feed](), list[Watch]()
     for one in line.station:
-        judges, board, mark = judges_of(one, settings), Board(), Mark()
-        said = _both(board.alarm, partial(alarm, one.name))
+        judges, board, mark = judges_of(one, settings), boards[one.name], Mark()
+        said = partial(tell, one.name)
         heard_by = [*listeners(one, boot), *_listeners(line, one, boot=boot, alarm=said)]
+        if models is not None:
+            heard_by.append(models.listener(one))
         station = _station(
             line,
             one,
@@ -106,7 +122,7 @@ def run_line(
     uplink = None if line.uplink is None else uplink_module().Uplink(line.uplink, feeds)
     view = None if line.view is None else _view(line.view.listen, watches, boot=boot, alarm=alarm)
     started([one.name for one in line.station])
-    return Running(threads, uplink=uplink, view=view)
+    return Running(threads, uplink=uplink, view=view, models=models)
 
 
 def _both(first: Callable[_Told, None], second: Callable[_Told, None]) -> Callable[_Told, None]:
@@ -152,6 +168,16 @@ def bundle_judges(table: StationTable, settings: Settings) -> BundleJudges:
             code: judge_with(open_model(bundle, table, settings), looking)
             for code, bundle in table.bundles().items()
         }
+    )
+
+
+def _model(settings: Settings, bundle: Path, table: StationTable, signed: bool) -> Model:  # noqa: FBT001  (as OpenModel has it)
+    inspector, looking = open_model(bundle, table, settings, signed=signed), looking_of(table)
+    tiles = 1 if looking.tiles is None else looking.tiles.columns * looking.tiles.rows
+    return Model(
+        judge=judge_with(inspector, looking),
+        digest=inspector.bundle.digest(),
+        typical_ms=lambda: len(table.camera) * tiles * typical_ms(inspector),
     )
 
 

@@ -1,7 +1,7 @@
 """Would this line start? Every model opened and every device reached, once."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Final
@@ -10,8 +10,9 @@ from edge.app import open_model, uplink_module
 from edge.drivers import devices_of
 from edge.line import Line
 from edge.ports import Device
+from edge.slots.in_use import in_use
 from vision.address import Address
-from vision.errors import DeviceError, LoupeError
+from vision.errors import BundleError, DeviceError, LoupeError
 from vision.settings import Settings
 
 _PATIENCE_S: Final = 5.0  # for a device to be reached
@@ -28,11 +29,15 @@ class Reached:
 
 async def check(line: Line, settings: Settings) -> list[Reached]:
     """Open every model and reach every device, once; nothing is moved but outputs to their rest."""
-    found = []
+    found: list[Reached] = []
     if line.view is not None:
         error = await _said(asyncio.to_thread(_could_view, line.view.listen))
         found.append(Reached(station="", what="view", error=error))
-    for one in line.station:
+
+    def unused(station: str, why: str) -> None:
+        found.append(Reached(station=station, what="slot", error=why))
+
+    for one in _with_slots(line, settings, unused).station:
         devices = devices_of(one, line.data / one.name)
         works: list[tuple[str, Awaitable[object]]] = [
             (
@@ -58,6 +63,14 @@ async def check(line: Line, settings: Settings) -> list[Reached]:
 
 def _could_view(address: Address) -> None:
     import_module("edge.view.server").listen(address).close()
+
+
+def _with_slots(line: Line, settings: Settings, alarm: Callable[[str, str], None]) -> Line:
+    """What would be judged by; where that cannot be said, opening the bundle will tell why."""
+    try:
+        return in_use(line, settings, trials=True, alarm=alarm)
+    except BundleError:
+        return line
 
 
 async def _reach(device: Device) -> None:

@@ -1,9 +1,12 @@
 """A part's pictures to one verdict, with a bundle's model. Called in a station's model thread; it knows nothing of triggers or outputs."""
 
+import statistics
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+
+import numpy as np
 
 from edge.merging import Merge, merge
 from edge.parts import Judge, Judged
@@ -24,17 +27,25 @@ class Looking:
     merge: Merge = "any"
 
 
-@dataclass(frozen=True, slots=True)
 class BundleJudges:
-    """Judges by recipe; `None` is the key where the line has one product."""
+    """Judges by recipe; `None` is the key where the line has one product. A judge may be swapped from another thread."""
 
-    judges: Mapping[int | None, Judge]
+    def __init__(self, judges: Mapping[int | None, Judge]) -> None:
+        self._judges = dict(judges)
+
+    def swap(self, recipe: int | None, judge: Judge) -> None:
+        """Have the parts that pass the trigger from now on judged by another one."""
+        self._judges = {
+            **self._judges,
+            recipe: judge,
+        }  # a new mapping at once, never one that is half changed
 
     def choose(self, recipe: int | None) -> Judge:
         """Raises NotFoundError for a code that no recipe has."""
-        judge = self.judges.get(recipe)
+        judges = self._judges
+        judge = judges.get(recipe)
         if judge is None:
-            known = ", ".join(str(code) for code in self.judges)
+            known = ", ".join(str(code) for code in judges)
             raise NotFoundError(f"recipe: expected one of {known}, found {recipe}")
         return judge
 
@@ -62,6 +73,17 @@ def judge_with(inspector: Inspector, looking: Looking | None = None) -> Judge:
         )
 
     return judge
+
+
+def typical_ms(inspector: Inspector, runs: int = 9) -> float:
+    """The median time of the model for one picture, measured now."""
+    width, height = inspector.bundle.manifest.preprocess.size_wh
+    blank, taken = np.zeros((1, height, width, 3), np.uint8), []
+    for _ in range(runs):
+        started = time.perf_counter()
+        inspector.session.run(blank)
+        taken.append(1e3 * (time.perf_counter() - started))
+    return statistics.median(taken)
 
 
 def _views(shot: Shot, tiles: Tiles | None) -> Iterator[Shot | Frame]:

@@ -178,6 +178,24 @@ class ViewTable(Table):
     listen: Annotated[Device, AfterValidator(_only_this_machine)]
 
 
+class TrialTable(Table):
+    """What a bundle that was installed must keep before it is confirmed; else what ran before it runs again.
+
+    Attributes:
+        parts: so many, that had their pictures.
+        minutes: end the trial as well, where at least 20 parts passed.
+        more_faults: the share of timeouts and faults may be so much above the old model's.
+        latency_ratio: the model's median time may be so many times the old one's.
+        starts: the program may be started so often within the trial after it ended badly.
+    """
+
+    parts: Annotated[int, Field(ge=1, le=100_000)] = 100
+    minutes: Positive = 60.0
+    more_faults: Annotated[float, Field(ge=0, lt=1)] = 0.02
+    latency_ratio: Annotated[float, Field(ge=1)] = 1.5
+    starts: Annotated[int, Field(ge=1, le=100)] = 2
+
+
 class Line(Table):
     """The whole box.
 
@@ -186,6 +204,7 @@ class Line(Table):
         reserve_mib: of disk, allocated for each ledger in advance.
         view: for people and for Prometheus; none unless it is asked for.
         uplink: the server that parts are reported to; absent: none, and every row stays in its ledger.
+        trial: of bundles that are installed while the line runs.
     """
 
     data: Path = Path("loupe-data")
@@ -193,6 +212,7 @@ class Line(Table):
     pictures: PicturesTable = PicturesTable()
     view: ViewTable | None = None
     uplink: UplinkTable | None = None
+    trial: TrialTable = TrialTable()
     station: Annotated[tuple[StationTable, ...], Field(min_length=1)]
 
     @property

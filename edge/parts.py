@@ -44,10 +44,11 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """A part whose output has moved, as far as it came: its pictures and its verdict where there are any."""
+    """A part whose output has moved, as far as it came: its pictures, the model it was given and its verdict where there are any."""
 
     ended: Ended
     shots: tuple[Shot, ...] = ()
+    judge: "Judge | None" = None
     judged: Judged | None = None
 
 

@@ -16,6 +16,7 @@ from vision.address import Address
 from vision.errors import LoupeError
 
 if TYPE_CHECKING:  # imported where a line asks for them: they cost memory, and time at the start
+    from edge.slots.models import Models
     from edge.uplink import Uplink
     from edge.view.server import ViewServer
 
@@ -37,13 +38,20 @@ class Running:
     """Stations at work, what reports for them, and the view of them where there is one."""
 
     def __init__(
-        self, threads: Sequence["StationThread"], *, uplink: "Uplink | None", view: "ViewServer | None"
+        self,
+        threads: Sequence["StationThread"],
+        *,
+        uplink: "Uplink | None",
+        view: "ViewServer | None",
+        models: "Models | None",
     ) -> None:
-        self._threads, self._uplink, self._view = threads, uplink, view
+        self._threads, self._uplink, self._view, self._models = threads, uplink, view, models
         for thread in threads:
             thread.start()
         if uplink is not None:
             uplink.start()
+        if models is not None:
+            models.start()
 
     @property
     def view(self) -> Address | None:
@@ -60,6 +68,8 @@ class Running:
         for thread in self._threads:
             while thread.is_alive():
                 thread.join(_GLANCE_S)  # in steps, so that signals are heard
+        if self._models is not None:
+            self._models.stop()
         if self._uplink is not None:
             self._uplink.stop(_LAST_WORDS_S)
         if self._view is not None:

@@ -50,6 +50,7 @@ class _Way:
     step: Step = Step.BEGUN
     moments: dict[str, float] = field(default_factory=dict)
     shots: tuple[Shot, ...] = ()
+    judge: Judge | None = None
     judged: Judged | None = None
 
 
@@ -236,7 +237,7 @@ class Station:
         self._reached(way, Step.DRIVEN)
         driven = {Step.DRIVEN.value: way.moments[Step.DRIVEN]}
         ended = replace(ended, timings={**ended.timings, **driven})
-        self._end(Finished(ended=ended, shots=way.shots, judged=way.judged))
+        self._end(Finished(ended=ended, shots=way.shots, judge=way.judge, judged=way.judged))
 
     async def _find(self, way: _Way, arrival: Arrival) -> _Finding:
         """A verdict in time, or why there is none."""
@@ -244,6 +245,7 @@ class Station:
         try:
             async with arrival.in_time(self.rules.lead_s):
                 way.shots, judge = await asyncio.gather(self._eyes.capture(way.pulse), self._choose())
+                way.judge = judge
                 self._reached(way, Step.CAPTURED)
                 way.judged = judged = await loop.run_in_executor(self._model, judge, way.shots)
                 self._reached(way, Step.JUDGED)

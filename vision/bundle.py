@@ -226,6 +226,17 @@ def _check_digest(path: Path, name: str, entry: FileEntry, digest: str, size: in
         raise BundleError(f"{path}: {name}: expected sha256 {entry.sha256}, found {digest}")
 
 
+def describe(path: Path) -> tuple[Manifest, str]:
+    """What a bundle says of itself, and its digest: its manifest alone is read, and nothing is verified.
+
+    Raises:
+        BundleError: there is no bundle, or its manifest is not understood.
+    """
+    with Source(path) as source:
+        raw = source.read(MANIFEST, _MAX_MANIFEST_BYTES)
+    return _parse_manifest(path, raw), hashlib.sha256(raw).hexdigest()
+
+
 def is_signed(path: Path) -> bool:
     """Whether a bundle carries a signature, by whomever.
 

@@ -154,8 +154,11 @@ def append_line(path: Path, line: str) -> None:
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Hold `path`, a lock file that is made where it is missing and stays, against other processes until the block ends.
+def held(path: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold `path`, a lock file that is made where it is missing and stays, against others until the block ends.
+
+    Args:
+        wait: for others to let go of it.
 
     Raises:
         StorageError: another process holds it, or the disk refused.
@@ -166,7 +169,7 @@ def held(path: Path) -> Iterator[None]:
         raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from error
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
             raise StorageError(f"{path.parent}: another process is at work here") from error
         yield

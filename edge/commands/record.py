@@ -11,7 +11,9 @@ from edge.commands.options import ConfigOption
 from edge.commands.run import alarm_of, attend
 from edge.line import read_line
 from edge.shift.recording import Recording
+from edge.slots.in_use import in_use
 from vision.commands.output import JsonFlag, Output
+from vision.settings import read_settings
 
 
 def record(
@@ -32,9 +34,9 @@ def record(
     Example: `loupe edge record --config line.toml --out monday`
     """
     output = Output(json)
-    line = read_line(config)
-
-    recording = Recording(out, line, only=station, alarm=alarm_of(output))
+    alarm = alarm_of(output)
+    line = in_use(read_line(config), read_settings(), trials=False, alarm=alarm)
+    recording = Recording(out, line, only=station, alarm=alarm)
     attend(
         line,
         output,
