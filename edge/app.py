@@ -3,6 +3,7 @@
 import contextlib
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -98,31 +99,67 @@ def run_line(
     if judges_of is None:
         models = Models(line, partial(_model, settings), alarm=tell)
         judges_of = models.judges
-    threads, feeds, watches = list[StationThread](), list[Feed](), list[Watch]()
+    posts = []
     for one in line.station:
-        judges, board, mark = judges_of(one, settings), boards[one.name], Mark()
-        said = partial(tell, one.name)
-        heard_by = [*listeners(one, boot), *_listeners(line, one, boot=boot, alarm=said)]
+        judges, heard_by = judges_of(one, settings), [*listeners(one, boot)]
         if models is not None:
             heard_by.append(models.listener(one))
-        station = _station(
-            line,
-            one,
-            judges,
-            boot=boot,
-            mark=mark,
-            alarm=said,
-            on_step=_both(board.step, partial(on_step, one.name)),
-            on_end=_both(board.ended, telling(heard_by, alarm=said)),
+        posts.append(
+            _post(
+                line,
+                one,
+                judges,
+                boot=boot,
+                board=boards[one.name],
+                alarm=partial(tell, one.name),
+                on_step=partial(on_step, one.name),
+                listeners=heard_by,
+            )
         )
-        thread = StationThread(station, heard_by)
-        threads.append(thread)
-        watches.append(Watch(station=station, board=board, due_ms=1e3 * one.due_s, ended=thread.ended))
-        feeds.append(_feed(line, station, boot=boot, mark=mark, alarm=said))
+    feeds, watches = [one.feed for one in posts], [one.watch for one in posts]
     uplink = None if line.uplink is None else uplink_module().Uplink(line.uplink, feeds)
     view = None if line.view is None else _view(line.view.listen, watches, boot=boot, alarm=alarm)
     started([one.name for one in line.station])
-    return Running(threads, uplink=uplink, view=view, models=models)
+    return Running([one.thread for one in posts], uplink=uplink, view=view, models=models)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Post:
+    """A station in its thread, what is seen of it, and what it reports."""
+
+    thread: StationThread
+    watch: Watch
+    feed: Feed
+
+
+def _post(
+    line: Line,
+    table: StationTable,
+    judges: Judges,
+    *,
+    boot: str,
+    board: Board,
+    alarm: Callable[[str], None],
+    on_step: Callable[[int, Step], None],
+    listeners: Sequence[Listener],
+) -> _Post:
+    heard_by, mark = [*listeners, *_listeners(line, table, boot=boot, alarm=alarm)], Mark()
+    station = _station(
+        line,
+        table,
+        judges,
+        boot=boot,
+        mark=mark,
+        alarm=alarm,
+        on_step=_both(board.step, on_step),
+        on_end=_both(board.ended, telling(heard_by, alarm=alarm)),
+    )
+    thread = StationThread(station, heard_by)
+    return _Post(
+        thread=thread,
+        watch=Watch(station=station, board=board, due_ms=1e3 * table.due_s, ended=thread.ended),
+        feed=_feed(line, station, boot=boot, mark=mark, alarm=alarm),
+    )
 
 
 def _both(first: Callable[_Told, None], second: Callable[_Told, None]) -> Callable[_Told, None]:
