@@ -13,6 +13,7 @@ if __name__ == "__main__":  # as a script, this folder comes first
     sys.path[0] = str(Path(__file__).parents[1])
 
 import json
+import logging
 import shutil
 import sqlite3
 import subprocess
@@ -55,6 +56,9 @@ def main() -> None:
     options.add_argument("--cuts", type=int, default=4000, help="simulated power cuts")
     options.add_argument("--work", type=Path, help="a folder to go on in")
     given = options.parse_args()
+    logging.getLogger("pymodbus").setLevel(
+        logging.CRITICAL
+    )  # the PLC would tell of each connection that a kill cuts
     with tempfile.TemporaryDirectory() as temporary:
         work = given.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
