@@ -15,6 +15,7 @@ from PIL import Image
 from edge.rig.plc import plc
 from tests.bundles import BLUE, part, spotted, stranger
 from tests.e2e.browser import browser
+from tests.e2e.serving import eventually
 from tests.e2e.test_edge_view import viewed
 
 OUT = Path(__file__).with_name("line-view.png")
@@ -25,15 +26,20 @@ def main() -> None:
     """Let the line run for some seconds and take the picture at a reject."""
     plates = [part(seed) for seed in range(1, 17)]
     plates[9], plates[4], plates[13] = spotted(8, cell_xy=(2, 1)), stranger(), spotted(13, colour=BLUE)
-    with tempfile.TemporaryDirectory() as name, plc() as gate, viewed(Path(name), gate, plates) as box:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        plc() as gate,
+        viewed(Path(name), gate, plates) as box,
+        browser(Path(name) / "profile") as page,
+    ):
+        page.size(1280, 760)
+        page.open(box.url)
+        eventually(lambda: page.text("#live").startswith("live"))
+        time.sleep(2.0)  # until the browser has done what it does when it starts
         gate.convey(PARTS, 0.15)
-        with browser(Path(name) / "profile") as page:
-            page.size(1280, 760)
-            page.open(box.url)
-            while f"part {PARTS}" not in page.text(".part"):
-                time.sleep(0.2)
-            time.sleep(1.0)  # for its picture
-            shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        eventually(lambda: f"part {PARTS}" in page.text(".part"))
+        time.sleep(1.0)  # for its picture
+        shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     shot.quantize(160, dither=Image.Dither.NONE).save(OUT, optimize=True)
 
 
