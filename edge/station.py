@@ -355,10 +355,10 @@ class Station:
     def _end(self, finished: Finished) -> None:
         ended = finished.ended
         self.counts[ended.outcome] += 1
-        self._on_end(finished)
-        kept = self._book.end(ended)
+        kept = self._book.end(ended)  # before anybody else hears of it, whatever they do
         self._promised.add(kept)
         kept.add_done_callback(lambda done: self._ended(ended.part, done))
+        self._on_end(finished)
 
     def _ended(self, part: int, kept: asyncio.Future[None]) -> None:
         self._promised.discard(kept)
