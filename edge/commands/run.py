@@ -33,9 +33,9 @@ def attend(line: Line, output: Output, *, start: Callable[..., Running] = run_li
     Args:
         start: `run_line`, or the same with more arguments.
     """
-    logging.getLogger("pymodbus").setLevel(
-        logging.CRITICAL
-    )  # what it would say, alarms say with the device's name
+    # what pymodbus would say, alarms say with the device's name; one browser too many is told so itself
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
 
     def started(names: Sequence[str]) -> None:
         output.say(f"running {', '.join(names)}; ledgers in {line.data}")

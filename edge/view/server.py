@@ -51,7 +51,6 @@ class ViewServer:
             ws="none",
             lifespan="off",
             log_config=None,
-            log_level="error",  # one browser too many is told so itself
             access_log=False,
             proxy_headers=False,
             server_header=False,
