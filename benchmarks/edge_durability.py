@@ -21,7 +21,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from random import Random
 
 from rich.progress import Progress
@@ -129,7 +129,7 @@ def killed(work: Path, series: Series, progress: Progress) -> list[Figure]:
             note=f"{len(in_ledger(station))} rows of the ledger against the server's",
         ),
     ]
-    write_json(finished, [{name: getattr(one, name) for name in one.__slots__} for one in figures])
+    write_json(finished, [asdict(one) for one in figures])
     return figures
 
 

@@ -19,6 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge.soon import soon
 from vision.address import Address
 from vision.errors import DeviceError
 
@@ -248,8 +249,7 @@ class _Connection:
         self._tell(self._acknowledged, mid)
 
     def _tell(self, hear: Callable[..., None], *what: object) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(hear, *what)
+        soon(self._loop, hear, *what)
 
     def _answered(self, refused: str) -> None:
         if self._agreed.done():

@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +18,7 @@ from edge.parts import Finished
 from edge.ports import Shot
 from edge.shelf import Label, Shelf
 from edge.shots import lossless, weight
+from edge.soon import soon
 
 FOLDER: Final = "pictures"
 _MAX_WAITING: Final = 32 * 2**20
@@ -106,5 +106,4 @@ class Pictures:
             first = self.lost == 1
         if first:
             said = f"pictures: those of part {part} are not kept: {why}; parts are judged all the same, and further losses are counted"
-            with suppress(RuntimeError):  # the loop is closed: nobody listens any more
-                self._loop.call_soon_threadsafe(self._alarm, said)
+            soon(self._loop, self._alarm, said)

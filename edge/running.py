@@ -1,7 +1,6 @@
 """Stations at work, each on an event loop in a thread of its own, and what reports for them all."""
 
 import asyncio
-import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing_extensions import override
 
 from edge.ledger import Outcome
 from edge.listeners import Listener, attended
+from edge.soon import soon
 from edge.station import Station
 from vision.address import Address
 from vision.errors import LoupeError
@@ -100,8 +100,7 @@ class StationThread(threading.Thread):
     def ask_to_stop(self) -> None:
         self._asked = True
         if self._loop is not None and self._ending is not None:
-            with contextlib.suppress(RuntimeError):  # it has ended meanwhile
-                self._loop.call_soon_threadsafe(self._ending.set)
+            soon(self._loop, self._ending.set)
 
     def ended(self) -> str | None:
         """Why it ended, empty when it was told to; none while it has not."""

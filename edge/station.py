@@ -277,11 +277,9 @@ class Station:
             code = await source.code()
             self._recipe.worked()
             return self._judges.choose(code)
-        except DeviceError as error:
-            self._recipe.lost(error, at_work=True)
-            self._alarm(f"recipe: {error}")
-            raise _NoRecipeError(str(error)) from error
         except LoupeError as error:
+            if isinstance(error, DeviceError):
+                self._recipe.lost(error, at_work=True)
             self._alarm(f"recipe: {error}")
             raise _NoRecipeError(str(error)) from error
 

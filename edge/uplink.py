@@ -15,6 +15,7 @@ import grpc
 
 from edge.outbox import Feed
 from edge.reporting import Pace, Reporter, Say
+from edge.soon import soon
 from edge.uplink_table import UplinkTable
 from vision.client.connection import Connection, Tls
 from vision.client.status import failure_of
@@ -48,8 +49,7 @@ class Uplink:
     def stop(self, patience_s: float) -> None:
         """Report what is there, if the server answers, and end; wait no longer than the patience."""
         for event in (self._stopping, self._ended):
-            with suppress(RuntimeError):  # the loop is closed: it has ended
-                self._loop.call_soon_threadsafe(event.set)
+            soon(self._loop, event.set)
             self._thread.join(patience_s)
 
     def _run(self) -> None:

@@ -5,7 +5,6 @@ after is refused: a station without a ledger must not judge parts. It knows noth
 """
 
 import asyncio
-import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 
 from edge.ledger import Begun, Ended, Found, Ledger
 from edge.outbox import Mark
+from edge.soon import soon
 from vision.errors import LoupeError, StorageError
 
 
@@ -113,12 +113,11 @@ class LedgerWriter:
                 self._tell(one.kept, refused)
             if reserved and not ledger.reserved:
                 reserved = False
-                self._loop.call_soon_threadsafe(
-                    self._alarm, "the disk is full: the ledger's reserve is in use"
-                )
+                soon(self._loop, self._alarm, "the disk is full: the ledger's reserve is in use")
             if ledger.discarded > self._mark.discarded and not discarding:
                 discarding = True
-                self._loop.call_soon_threadsafe(
+                soon(
+                    self._loop,
                     self._alarm,
                     "the ledger has as many rows as it may: the oldest are deleted, and no server has them",
                 )
@@ -145,8 +144,7 @@ class LedgerWriter:
             else:
                 future.set_result(answer)  # type: ignore[arg-type]  # each future is told what it is for
 
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
-            self._loop.call_soon_threadsafe(tell)
+        soon(self._loop, tell)
 
 
 def _looked_at(future: asyncio.Future[None]) -> None:

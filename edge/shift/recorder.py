@@ -7,7 +7,6 @@ only ever puts into a queue: a part waits for nothing, and what finds no room th
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,6 +16,7 @@ from edge.ports import Shot
 from edge.shift.format import EndedLine, Said, to_said
 from edge.shift.writer import ShiftWriter
 from edge.shots import weight
+from edge.soon import soon
 
 _MAX_WAITING: Final = 64 * 2**20
 _LINE_BYTES: Final = 1024  # about what a line without pictures takes
@@ -153,8 +153,7 @@ class Recorder:
             first = self.lost == 1
         if first:
             said = f"recording: a part is not recorded: {why}; the line goes on, and the recording has gaps"
-            with suppress(RuntimeError):  # the loop is closed: nobody listens any more
-                self._loop.call_soon_threadsafe(self._alarm, said)
+            soon(self._loop, self._alarm, said)
 
 
 @dataclass(frozen=True, slots=True)

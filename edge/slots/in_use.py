@@ -23,35 +23,37 @@ def in_use(line: Line, settings: Settings, *, trials: bool, alarm: Callable[[str
     """
     stations = {one.name: one for one in line.station}
     for name, model in named(line).items():
-        for found in _slot(SlotStore(line.data, name), model, settings, trials=trials, alarm=alarm):
-            for seat in model.seats:
-                table = stations[seat.station.name]
-                stations[table.name] = _with_bundle(table, seat.code, found)
+        found = _slot(SlotStore(line.data, name), model, settings, trials=trials, alarm=alarm)
+        if found is None:
+            continue
+        for seat in model.seats:
+            table = stations[seat.station.name]
+            stations[table.name] = _with_bundle(table, seat.code, found)
     return line.model_copy(update={"station": tuple(stations.values())})
 
 
 def _slot(
     store: SlotStore, model: Named, settings: Settings, *, trials: bool, alarm: Callable[[str, str], None]
-) -> list[Path]:
+) -> Path | None:
     """Where the bundle in use lies, if it lies in a slot."""
     station = model.seats[0].station.name
     try:
         state = store.read()
     except StorageError as error:
         alarm(station, str(error))
-        return []
+        return None
     if state.active is None or state.factory != model.digest:
-        return []
+        return None
     held = state.active if trials or not state.on_trial else state.previous
     if held is None:
-        return []
+        return None
     if not usable(store, held, settings):
         alarm(
             station,
             f"{store.name}: slot {held.slot}: expected the bundle {held.version}, signed by a trusted key; found none",
         )
-        return []
-    return [store.path(held.slot)]
+        return None
+    return store.path(held.slot)
 
 
 def _with_bundle(table: StationTable, code: int | None, bundle: Path) -> StationTable:

@@ -15,6 +15,7 @@ from edge.slots.keeper import Keeper, OpenModel
 from edge.slots.seats import named
 from edge.slots.store import SlotStore
 from edge.slots.trial import Terms
+from edge.soon import soon
 from vision.settings import Settings
 
 _EVERY_S: Final = 1.0  # until an install is noticed
@@ -100,13 +101,7 @@ class TrialListener:
     def soon(self, call: Callable[[], None]) -> bool:
         """Have something called on the station's event loop; false where that does not run."""
         loop = self._loop
-        if loop is None:
-            return False
-        try:
-            loop.call_soon_threadsafe(call)
-        except RuntimeError:  # closed meanwhile
-            return False
-        return True
+        return loop is not None and soon(loop, call)
 
 
 class _Watch(threading.Thread):

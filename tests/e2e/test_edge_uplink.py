@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from tests.bundles import part, spotted, stranger
 from tests.e2e.conftest import Workplace
 from tests.e2e.serving import clean_environment, eventually, serving, token
 from tests.e2e.test_edge_line import LOUPE, loupe
+from tests.edge.deaf import deaf
 from vision.image import encode_png
 
 pytestmark = pytest.mark.slow
@@ -268,29 +268,9 @@ def test_a_server_that_is_killed_while_it_keeps_loses_and_doubles_nothing(
     all_there(server_folder, box_folder)
 
 
-@contextmanager
-def deaf() -> Iterator[str]:
-    """The address of a server that takes connections and never says a word."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        held: list[socket.socket] = []
-
-        def take() -> None:
-            while True:
-                try:
-                    held.append(listening.accept()[0])
-                except OSError:
-                    return
-
-        threading.Thread(target=take, daemon=True).start()
-        yield f"127.0.0.1:{listening.getsockname()[1]}"
-        listening.shutdown(socket.SHUT_RDWR)
-        for one in held:
-            one.close()
-
-
 def test_a_server_that_hangs_costs_the_station_nothing(box_folder: Path) -> None:
     with deaf() as address:
-        line(box_folder, address, parts=60)
+        line(box_folder, str(address), parts=60)
         queue(box_folder, 2000)
         with running(box_folder) as box:
             stations = box.ended()

@@ -1,11 +1,9 @@
 """The uplink's thread beside a ledger's: it ends when told, whatever the server does, and holds up no row."""
 
 import asyncio
-import socket
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -20,35 +18,12 @@ from edge.reporting import Pace
 from edge.uplink import Uplink, reach
 from edge.uplink_table import UplinkTable
 from edge.writer import LedgerWriter
+from tests.edge.deaf import deaf
 from tests.edge.test_outbox import fill, opened
 from vision.address import Address
 from vision.errors import DeadlineError, SettingsError, UnavailableError
 
 PACE = replace(Pace(), answer_s=0.3, look_s=0.02)
-
-
-@contextmanager
-def deaf() -> Iterator[Address]:
-    """A server that takes connections and never says a word."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        held: list[socket.socket] = []
-
-        def take() -> None:
-            while True:
-                try:
-                    held.append(listening.accept()[0])
-                except OSError:
-                    return
-
-        taking = threading.Thread(target=take)
-        taking.start()
-        try:
-            yield Address(host="127.0.0.1", port=listening.getsockname()[1])
-        finally:
-            listening.shutdown(socket.SHUT_RDWR)
-            taking.join()
-            for one in held:
-                one.close()
 
 
 @contextmanager
