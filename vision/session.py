@@ -6,7 +6,7 @@ files; which file and how many threads is `vision.qualify`'s to say.
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -24,21 +24,20 @@ INPUT: Final = "image"
 
 @contextmanager
 def _as_file(model: bytes) -> Iterator[str | bytes]:
-    """The same bytes as a file in memory, where the system has such.
+    """The same bytes as a file in memory, where the system has such and lets it grow to their size.
 
     ONNX Runtime parses bytes with the interpreter's lock held, 70 ms for 90 MiB, in which a line's parts would miss their gates; it
     parses a file without.
     """
-    if not (hasattr(os, "memfd_create") and Path("/proc/self/fd").exists()):
-        yield model
-        return
-    descriptor = os.memfd_create("model")
-    try:
-        with open(descriptor, "wb", closefd=False) as file:
-            file.write(model)
-        yield f"/proc/self/fd/{descriptor}"
-    finally:
-        os.close(descriptor)
+    with ExitStack() as open_files:
+        given: str | bytes = model
+        if hasattr(os, "memfd_create") and Path("/proc/self/fd").exists():
+            # a limit on file sizes or memory (ulimit -f, a container's) refuses it: then slower, but loaded
+            with suppress(OSError):
+                file = open_files.enter_context(open(os.memfd_create("model"), "wb", buffering=0))
+                if file.write(model) == len(model):
+                    given = f"/proc/self/fd/{file.fileno()}"
+        yield given
 
 
 class Session:

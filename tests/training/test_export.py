@@ -1,9 +1,7 @@
 """From a finished run to a bundle that answers like the network, or to none at all."""
 
 import json
-import resource
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ import onnx
 import pytest
 import torch
 
+from tests.limits import files_of_at_most
 from tests.training.runs import LABELS, SIDE, finished_run, plates
 from training.data import group_fingerprints
 from training.export import PARITY_TOLERANCE, Exported, compare, export, load_network
@@ -311,17 +310,6 @@ def test_a_run_that_is_not_finished_is_refused(finished: Path, tmp_path: Path) -
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"expected a training run with run\.json, found none"):
         export(tmp_path, tmp_path / "bundle")
-
-
-@contextmanager
-def files_of_at_most(kibibytes: int) -> Iterator[None]:
-    """No file grows beyond this: what a full disk does to a large one, without a disk of its own."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1024 * kibibytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("form", ["bundle", "plates-2.1.loupe"])

@@ -25,6 +25,7 @@ from tests.bundles import (
     spotted,
     stranger,
 )
+from tests.limits import files_of_at_most
 from vision.errors import BundleError
 from vision.machine import this_machine
 from vision.session import Session
@@ -77,6 +78,14 @@ def test_a_batch_is_answered_like_each_of_its_pictures(int8_head: bool) -> None:
     for name, values in together.items():
         difference = max(np.abs(values[index] - one[name][0]).max() for index, one in enumerate(alone))
         assert difference <= 1e-5, f"{name} differs by {difference}"
+
+
+def test_a_model_loads_where_no_file_may_be_as_large_not_even_in_memory() -> None:
+    model = onnx_model()
+    with files_of_at_most(1):
+        assert len(model) > 1024
+        session = Session(model)
+    assert session.outputs == Session(model).outputs
 
 
 def test_only_the_asked_outputs_are_answered_in_their_order() -> None:
