@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def files_of_at_most(kibibytes: int) -> Iterator[None]:
+def files_of_at_most(size_bytes: int) -> Iterator[None]:
     """No file grows beyond this: what a full disk does to a large one, without a disk of its own."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1024 * kibibytes, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
     try:
         yield
     finally:

@@ -320,7 +320,7 @@ def test_nothing_half_written_is_left_where_the_disk_is_full(
     sessions = {FLOAT32: Session(files[FLOAT32], name=FLOAT32)}
     scored = {FLOAT32: score(sessions[FLOAT32].run, run.role("tune"), run.recipe.preprocess)}
     with (
-        files_of_at_most(1024),
+        files_of_at_most(1024**2),
         pytest.raises(StorageError, match=f"{form}: cannot be written: File too large"),
     ):
         pack(run, tmp_path / form, files, sessions, scored, guard=None, name="plates", version="2.1")
@@ -331,7 +331,7 @@ def test_nothing_half_written_is_left_where_the_disk_is_full(
 
 def test_a_temporary_folder_that_is_full_is_said_to_be(exported: Exported, run: Run) -> None:
     model = exported.bundle.read(FLOAT32)
-    with files_of_at_most(1024), pytest.raises(StorageError, match="cannot be written: File too large"):
+    with files_of_at_most(1024**2), pytest.raises(StorageError, match="cannot be written: File too large"):
         quantise(model, calibration_pictures(run))
 
 
