@@ -34,7 +34,7 @@ def _as_file(model: bytes) -> Iterator[str | bytes]:
         if hasattr(os, "memfd_create") and Path("/proc/self/fd").exists():
             # a limit on file sizes or memory (ulimit -f, a container's) refuses it: then slower, but loaded
             with suppress(OSError):
-                file = open_files.enter_context(open(os.memfd_create("model"), "wb", buffering=0))
+                file = open_files.enter_context(os.fdopen(os.memfd_create("model"), "wb", buffering=0))
                 if file.write(model) == len(model):
                     given = f"/proc/self/fd/{file.fileno()}"
         yield given
