@@ -4,6 +4,7 @@
     ├── InputError              exit 2: what was handed in is wrong
     │   ├── ImageError          a picture cannot be used
     │   ├── ManifestError       a data manifest or image folder cannot be used
+    │   ├── CatalogError        a taxonomy cannot be used, or does not hold a label
     │   ├── BundleError         a model bundle is damaged, unsigned or not understood
     │   │   └── CertificateError    a certificate speaks of another model
     │   ├── SettingsError       an option, recipe or configuration file is wrong
@@ -48,6 +49,10 @@ class ImageError(InputError):
 
 class ManifestError(InputError):
     """A manifest row, column or folder is not what training needs."""
+
+
+class CatalogError(InputError):
+    """A taxonomy cannot be used, or does not hold what was looked for."""
 
 
 class BundleError(InputError):

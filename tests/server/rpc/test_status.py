@@ -27,6 +27,7 @@ EXPECTED: Final = {
     "LoupeError": Code.INTERNAL,
     "InputError": Code.INVALID_ARGUMENT,
     "ImageError": Code.INVALID_ARGUMENT,
+    "CatalogError": Code.INVALID_ARGUMENT,
     "SettingsError": Code.INVALID_ARGUMENT,
     "BundleError": Code.FAILED_PRECONDITION,
     "CertificateError": Code.FAILED_PRECONDITION,
