@@ -45,7 +45,7 @@ def untrained_run(folder: Path, *, pictures: int = 40, recipe: Recipe | None = N
         split_column="split",
         pictures=tuple(found),
         result=Result(
-            step=0, steps=0, tune_auroc=0.5, tune_loss=0.7, seconds=0, images_per_s=0, stopped="complete"
+            step=0, steps=0, tune_score=0.5, tune_loss=0.7, seconds=0, images_per_s=0, stopped="complete"
         ),
     )
     run.write(folder)

@@ -128,21 +128,20 @@ def _stretch(
 
 
 class Draws(Dataset[tuple[Tensor, int]]):
-    """Augmented pictures: `(index, seed)` in, `(uint8 (H, W, 3), label)` out, the same for the same pair."""
+    """Augmented pictures: `(row, seed)` in, `(uint8 (H, W, 3), row)` out, the same for the same pair."""
 
-    def __init__(self, cache: PictureCache, labels: npt.NDArray[np.int64], augment: Augment) -> None:
+    def __init__(self, cache: PictureCache, augment: Augment) -> None:
         self._cache = cache
-        self._labels = labels
         self._change = augmentation(augment)
 
     @override
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int]:
-        index, seed = key
-        picture_chw = torch.from_numpy(self._cache[index].copy()).permute(2, 0, 1)
+        row, seed = key
+        picture_chw = torch.from_numpy(self._cache[row].copy()).permute(2, 0, 1)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             changed: Tensor = self._change(picture_chw)
-        return changed.permute(1, 2, 0).contiguous(), int(self._labels[index])
+        return changed.permute(1, 2, 0).contiguous(), row
 
 
 def augmentation(augment: Augment) -> v2.Compose:

@@ -2,7 +2,7 @@
 
 Reads top to bottom: `fit` launches one process a device, `Fitting` holds what changes from step to step,
 `Fitting.run` is the loop. Every picture drawn is a function of seed and step, so a run that was killed goes on from
-its last checkpoint with the draws it would have had. It knows nothing of manifests or bundles.
+its last checkpoint with the draws it would have had. What is learned is a `Lesson`'s to say; manifests and bundles are unknown here.
 """
 
 import json
@@ -20,21 +20,20 @@ from typing import Any, Final
 
 import lightning_fabric as lf
 import numpy as np
-import numpy.typing as npt
 import torch
 from lightning_fabric.strategies.ddp import DDPStrategy
 from rich.progress import Progress, TaskID
 from safetensors.torch import load_file, save
-from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import ProcessRaisedException
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
-from training.data import Draws, PictureCache, balanced_order, batches_of, cached, classes_of, in_batches
-from training.model import Network, build, parameter_groups, rest_normalisation
-from training.probe import solve_head
+from training.data import Draws, PictureCache, batches_of, cached, in_batches
+from training.lesson import Lesson
+from training.lessons import lesson_of
+from training.model import Seeing, parameter_groups, rest_normalisation
 from training.processor import name_of, precision_here
 from training.run import Result, Run
 from vision.commands.output import bar
@@ -59,22 +58,23 @@ class _Counters:
     elapsed_s: float = 0.0
     train_s: float = 0.0
     images: int = 0
-    best_auroc: float = -1.0
+    best_score: float = -1.0
     best_loss: float = math.inf
     best_step: int = 0
     epochs_since_best: int = 0
 
 
 class Trainee(nn.Module):
-    """What Fabric wraps: the network with its logits alone."""
+    """What Fabric wraps: the network with its lesson's answers alone."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Seeing, lesson: Lesson[Any]) -> None:
         super().__init__()
         self.network = network
+        self._lesson = lesson
 
     @override
-    def forward(self, image: Tensor) -> Tensor:
-        return self.network.logits(image)
+    def forward(self, image: Tensor, *beside: Tensor) -> Tensor:
+        return self._lesson.answers(self.network, image, *beside)
 
 
 def fit(run: Run, out: Path, *, devices: int = 1) -> Run:
@@ -151,9 +151,8 @@ class Fitting:
         fabric.seed_everything(run.seed, verbose=False)
         self.fabric, self.settings, self.out, self.recipe = fabric, run, out, run.recipe
         self.items, self.tune_items = run.role("train"), run.role("tune")
-        self.labels = classes_of(self.items, run.labels)
-        self.tune_labels = classes_of(self.tune_items, run.labels)
-        self.network = build(self.recipe.backbone, len(run.labels), run.weights)
+        self.lesson = lesson_of(run)
+        self.network = self.lesson.network()
         self.network.to(memory_format=torch.channels_last)
         self.ema = AveragedModel(
             self.network,
@@ -161,9 +160,14 @@ class Fitting:
             use_buffers=True,
         ).to(fabric.device)
         optimizer = torch.optim.AdamW(
-            parameter_groups(self.network, frozen=self.recipe.frozen, weight_decay=self.recipe.weight_decay)
+            parameter_groups(
+                self.network,
+                frozen=self.recipe.frozen,
+                weight_decay=self.recipe.weight_decay,
+                head_pace=self.recipe.head_pace,
+            )
         )
-        self.trainee, self.optimizer = fabric.setup(Trainee(self.network), optimizer)
+        self.trainee, self.optimizer = fabric.setup(Trainee(self.network, self.lesson), optimizer)
         self.counters = _Counters()
         self.saved_at = time.monotonic()
         self.interrupted = False
@@ -176,12 +180,12 @@ class Fitting:
     def run(self) -> Result:
         with bar(counted=False) as progress_bar:
             if self.counters.step == 0 and self.settings.weights != "none":
-                self.solve_head(progress_bar)
-                self.compare(progress_bar)  # the solved head on untouched features is the one to beat
+                self.solve_heads(progress_bar)
+                self.compare(progress_bar)  # the solved heads on untouched features is the one to beat
             task = progress_bar.add_task("training", total=1.0, note="")
             started = time.monotonic()
-            for size_px, batch, labels in self.draws(progress_bar):
-                loss = self.step(batch, labels)
+            for size_px, batch, rows in self.draws(progress_bar):
+                loss = self.step(batch, rows)
                 self.count(time.monotonic() - started, len(batch) * self.fabric.world_size)
                 self.report(loss, size_px, progress_bar, task)
                 if self.counters.batch == self.steps_an_epoch or self.progress() >= 1:
@@ -198,53 +202,47 @@ class Fitting:
         """Batches to the end of the run; a change of size or epoch starts a new loader."""
         while self.progress() < 1 and not self.out_of_patience():
             epoch, size_px = self.counters.epoch, self.recipe.size_px(self.progress())
-            order = balanced_order(self.labels, epoch=epoch, seed=self.settings.seed)
+            order = self.lesson.order(epoch)
             batches = batches_of(order, self.recipe.batch_size, epoch=epoch, seed=self.settings.seed)
             rank, world = self.fabric.global_rank, self.fabric.world_size
             workers = 0 if self.fabric.device.type == "cpu" else _WORKERS
             loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(
-                Draws(self.cache(size_px, progress_bar), self.labels, self.recipe.augment),  # type: ignore[arg-type]
+                Draws(self.cache(size_px, progress_bar), self.recipe.augment),  # type: ignore[arg-type]
                 batch_sampler=[batch[rank::world] for batch in batches[self.counters.batch :]],
                 num_workers=workers,
                 # else a process that was itself spawned (`devices` > 1) spawns these anew each epoch, pictures copied
                 multiprocessing_context="fork" if workers else None,
             )
-            for batch, labels in loader:
-                yield size_px, batch, labels
+            for batch, rows in loader:
+                yield size_px, batch, rows
                 moved_on = self.counters.epoch != epoch or self.recipe.size_px(self.progress()) != size_px
                 if moved_on or self.progress() >= 1:
                     break
 
-    def solve_head(self, progress_bar: Progress) -> None:
-        """Begin with the best head for the features as they came; the first process's is everybody's."""
+    def solve_heads(self, progress_bar: Progress) -> None:
+        """Begin with the best heads for the features as they came; the first process's are everybody's."""
         started = time.monotonic()
         pixels = self.cache(self.recipe.preprocess.size_wh[0], progress_bar).pixels
         if self.fabric.is_global_zero:
             task = progress_bar.add_task("reading features", total=len(pixels), note="")
             with self.fabric.autocast():
-                solve_head(
-                    self.network,
-                    pixels,
-                    self.labels,
-                    strength=self.recipe.probe_strength,
-                    advance=lambda count: progress_bar.advance(task, count),
-                )
+                self.lesson.begin(self.network, pixels, lambda count: progress_bar.advance(task, count))
             progress_bar.remove_task(task)
-        self.network.head.load_state_dict(self.fabric.broadcast(self.network.head.state_dict()))
+        self.network.load_state_dict(self.fabric.broadcast(self.network.heads()), strict=False)
         self.ema.module.load_state_dict(self.network.state_dict())
         self.counters.elapsed_s += self.fabric.broadcast(time.monotonic() - started)
 
-    def step(self, batch: Tensor, labels: Tensor) -> float:
+    def step(self, batch: Tensor, rows: Tensor) -> float:
         recipe = self.recipe
         self.trainee.train()
         if self.settings.weights != "none":
             rest_normalisation(self.trainee)
         factor = learning_rate_factor(self.progress(), recipe.warmup)
         for group in self.optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * factor
-        batch, labels = self.fabric.to_device(batch), self.fabric.to_device(labels)
-        logits = self.trainee(batch)
-        loss = nn.functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+            group["lr"] = recipe.learning_rate * factor * group["pace"]
+        beside = self.lesson.beside("train", rows, self.counters.step)
+        answers = self.trainee(*map(self.fabric.to_device, (batch, *beside)))
+        loss = self.lesson.loss(answers, rows)
         self.fabric.backward(loss)
         self.fabric.clip_gradients(self.trainee, self.optimizer, max_norm=1.0)
         self.optimizer.step()
@@ -276,7 +274,7 @@ class Fitting:
 
     def report(self, loss: float, size_px: int, progress_bar: Progress, task: TaskID) -> None:
         rate = self.counters.images / max(self.counters.train_s, 1e-9)
-        note = f"{size_px} px  loss {loss:.3f}  {rate:.1f} images/s  tune AUROC {max(self.counters.best_auroc, 0):.3f}"
+        note = f"{size_px} px  loss {loss:.3f}  {rate:.1f} images/s  tune {self.lesson.measure} {max(self.counters.best_score, 0):.3f}"
         progress_bar.update(task, completed=self.progress(), note=note)
         if self.counters.step % _REPORT_EVERY == 0:
             self.log(loss=round(loss, 4), size_px=size_px, images_per_s=round(rate, 1))
@@ -316,33 +314,33 @@ class Fitting:
     def compare(self, progress_bar: Progress) -> None:
         """Judge the network as it is now, and keep it if it is the best so far."""
         started = time.monotonic()
-        auroc, loss = self.evaluate(progress_bar)
+        score, loss = self.evaluate(progress_bar)
         if self.fabric.world_size > 1:  # what ends the run must be the same number everywhere
-            auroc, loss = self.fabric.broadcast((auroc, loss))
+            score, loss = self.fabric.broadcast((score, loss))
         counters = self.counters
-        if (auroc, -loss) > (counters.best_auroc, -counters.best_loss):
-            counters.best_auroc, counters.best_loss, counters.best_step = auroc, loss, counters.step
+        if (score, -loss) > (counters.best_score, -counters.best_loss):
+            counters.best_score, counters.best_loss, counters.best_step = score, loss, counters.step
             counters.epochs_since_best = 0
             self.save_best()
         seconds = time.monotonic() - started
         counters.elapsed_s += self.fabric.broadcast(seconds) if self.fabric.world_size > 1 else seconds
-        self.log(tune_auroc=round(auroc, 4), tune_loss=round(loss, 4))
+        self.log(tune_score=round(score, 4), measure=self.lesson.measure, tune_loss=round(loss, 4))
 
     @torch.inference_mode()
     def evaluate(self, progress_bar: Progress) -> tuple[float, float]:
-        """(AUROC of good against the rest, mean log loss) of the averaged network on the tune part."""
+        """(the lesson's measure, mean log loss) of the averaged network on the tune part."""
         pictures = self._prepared(self.tune_items, self.recipe.preprocess.size_wh[0], progress_bar).pixels
+        rows = torch.arange(len(pictures))
         self.ema.eval()
-        averaged: Network = self.ema.module  # type: ignore[assignment]
-        logits = []
+        averaged: Seeing = self.ema.module  # type: ignore[assignment]
+        answers, seen = [], 0
         for batch in in_batches(pictures):
+            beside = self.lesson.beside("tune", rows[seen : seen + len(batch)])
+            seen += len(batch)
             with self.fabric.autocast():
-                logits.append(averaged.logits(batch.to(self.fabric.device)).float().cpu())
-        probabilities = torch.cat(logits).softmax(1).numpy()
-        good = self.settings.labels.index(self.settings.good)
-        chosen = probabilities[np.arange(len(pictures)), self.tune_labels]
-        auroc = roc_auc_score(self.tune_labels != good, 1 - probabilities[:, good])
-        return float(auroc), float(-np.log(np.clip(chosen, 1e-7, 1)).mean())
+                said = self.lesson.answers(averaged, *map(self.fabric.to_device, (batch, *beside)))
+            answers.append(said.float().cpu())
+        return self.lesson.judge(torch.cat(answers))
 
     def save_best(self) -> None:
         if self.fabric.is_global_zero:
@@ -376,11 +374,12 @@ class Fitting:
     def finish(self) -> Result:
         counters = self.counters
         if self.fabric.is_global_zero:
-            restore_prior(self.out / _BEST, self.out / _MODEL, self.labels)
+            write_bytes(self.out / _MODEL, save(self.lesson.finished(load_file(self.out / _BEST))))
         return Result(
             step=counters.best_step,
             steps=counters.step,
-            tune_auroc=counters.best_auroc,
+            measure=self.lesson.measure,
+            tune_score=counters.best_score,
             tune_loss=counters.best_loss,
             seconds=round(counters.elapsed_s, 1),
             images_per_s=round(counters.images / max(counters.train_s, 1e-9), 2),
@@ -388,14 +387,3 @@ class Fitting:
             stopped="patience" if self.out_of_patience() else "complete",
         )
 
-
-def restore_prior(best: Path, model: Path, labels: npt.NDArray[np.int64]) -> None:
-    """Write `model` from `best` with class-balanced sampling taken back out of the head's bias.
-
-    Trained on equal shares a network's logits hold log(1/C) where the data's own share of a class belongs; adding
-    log(share x C) gives the posterior for the data as it is (Saerens et al. 2002, Neural Computation 14).
-    """
-    state = load_file(best)
-    shares = np.bincount(labels) / len(labels)
-    state["head.bias"] = state["head.bias"] + torch.from_numpy(np.log(shares * len(shares))).float()
-    write_bytes(model, save(state))

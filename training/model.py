@@ -1,8 +1,8 @@
-"""The network: a torchvision backbone, global average pooling and a linear head, with four answers in one pass.
+"""The networks: a torchvision backbone, global average pooling and a linear head, with all answers in one pass.
 
-Takes uint8 pictures as `vision.preprocess` makes them, gives logits, embedding and class activation map. The
-conversion to float, the mean and the scale are part of the network, so that they are exported with it.
-It knows nothing of training or data.
+They take uint8 pictures as `vision.preprocess` makes them. The conversion to float, the mean and the scale are part of the
+network, so that they are exported with it. `Network` is the inspection task's; the catalog's (`training.catalog.network`) has
+further branches beside the same backbone. Nothing here knows of training or data.
 """
 
 from collections.abc import Collection
@@ -23,6 +23,7 @@ IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 WARMSTART: Final = Path(__file__).parent / "weights" / "resnet50_warmstart.safetensors"
 _SCALE: Final = ".scale"
+_BACKBONE: Final = "backbone."
 
 
 class Outputs(NamedTuple):
@@ -33,20 +34,15 @@ class Outputs(NamedTuple):
     cam: Tensor
 
 
-class Network(nn.Module):
-    """`image: uint8 (N, H, W, 3)` RGB in, `Outputs` out.
-
-    The class activation map (Zhou et al. 2016, arXiv:1512.04150) is exact here: its mean over the map plus the
-    head's bias is the logit, because pooling and head are both linear.
-    """
+class Seeing(nn.Module):
+    """A backbone with its normalisation: `image: uint8 (N, H, W, 3)` RGB to a feature map (N, D, h, w)."""
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, backbone: str, classes: int) -> None:
+    def __init__(self, backbone: str) -> None:
         super().__init__()
-        self.backbone, channels = _features_of(backbone)
-        self.head = nn.Linear(channels, classes)
+        self.backbone, self.channels = _features_of(backbone)
         self.register_buffer("mean", 255 * torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer(
             "scale", 1 / (255 * torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)), persistent=False
@@ -57,6 +53,23 @@ class Network(nn.Module):
         pixels = image.permute(0, 3, 1, 2)  # uint8 NHWC seen as NCHW: channels_last without a copy
         mapped: Tensor = self.backbone((pixels.to(self.mean.dtype) - self.mean) * self.scale)
         return mapped
+
+    def heads(self) -> dict[str, Tensor]:
+        """The state of all that reads the features, by its name in the whole state."""
+        state = self.state_dict().items()
+        return {name: value for name, value in state if not name.startswith(_BACKBONE)}
+
+
+class Network(Seeing):
+    """`image: uint8 (N, H, W, 3)` RGB in, `Outputs` out.
+
+    The class activation map (Zhou et al. 2016, arXiv:1512.04150) is exact here: its mean over the map plus the
+    head's bias is the logit, because pooling and head are both linear.
+    """
+
+    def __init__(self, backbone: str, classes: int) -> None:
+        super().__init__(backbone)
+        self.head = nn.Linear(self.channels, classes)
 
     def logits(self, image: Tensor) -> Tensor:
         """Logits (N, C) alone, for training."""
@@ -124,18 +137,27 @@ def _pooled_before_relu(names: list[str]) -> list[str]:
 
 
 def build(backbone: str, classes: int, weights: str) -> Network:
-    """A network with its backbone's weights: `warmstart`, `imagenet`, `none`, or a path to a state dict.
+    """An inspection network with its backbone's weights: `warmstart`, `imagenet`, `none`, or a path to a state dict.
 
     Raises:
         SettingsError: the weights are not there, or are not this backbone's.
     """
     network = Network(backbone, classes)
+    start_from(network, backbone, weights)
+    return network
+
+
+def start_from(network: Seeing, backbone: str, weights: str) -> None:
+    """Give a network its backbone's weights, or, where the file holds a whole network's state, all of them.
+
+    Raises:
+        SettingsError: the weights are not there, or do not fit.
+    """
     path = check_weights(weights)
     if weights == "none":
-        return network
+        return
     state = _imagenet(backbone) if path is None else _read_state(path, weights)
     _load(network, state, weights)
-    return network
 
 
 def check_weights(weights: str) -> Path | None:
@@ -172,10 +194,9 @@ def _read_state(path: Path, weights: str) -> dict[str, Tensor]:
         raise SettingsError(f"--weights {weights}: expected a safetensors file: {error}") from error
 
 
-def _load(network: Network, state: dict[str, Tensor], weights: str) -> None:
-    whole = "head.weight" in state
+def _load(network: Seeing, state: dict[str, Tensor], weights: str) -> None:
     try:
-        if whole:
+        if any(name.startswith(_BACKBONE) for name in state):
             network.load_state_dict(state)
             return
         missing, unexpected = network.backbone.load_state_dict(state, strict=False)
@@ -201,19 +222,22 @@ def _dequantised(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def parameter_groups(
-    network: Network, *, frozen: Collection[str], weight_decay: float
+    network: Seeing, *, frozen: Collection[str], weight_decay: float, head_pace: float = 1.0
 ) -> list[dict[str, Any]]:
-    """What learns, in two groups for an optimizer: no decay on biases, normalisation and the head.
+    """What learns, in groups for an optimizer: no decay on biases, normalisation and the heads.
 
     Args:
         frozen: children of the backbone whose weights rest.
+        head_pace: how much faster than the backbone the heads learn; each group carries its `pace`.
     """
     for name, parameter in network.backbone.named_parameters():
         parameter.requires_grad = name.split(".")[0] not in frozen
     learning = [parameter for parameter in network.backbone.parameters() if parameter.requires_grad]
     decayed = [parameter for parameter in learning if parameter.dim() > 1]
     plain = [parameter for parameter in learning if parameter.dim() <= 1]
+    heads = [value for name, value in network.named_parameters() if not name.startswith(_BACKBONE)]
     return [
-        {"params": decayed, "weight_decay": weight_decay},
-        {"params": [*plain, *network.head.parameters()], "weight_decay": 0.0},
+        {"params": decayed, "weight_decay": weight_decay, "pace": 1.0},
+        {"params": plain, "weight_decay": 0.0, "pace": 1.0},
+        {"params": heads, "weight_decay": 0.0, "pace": head_pace},
     ]

@@ -42,6 +42,26 @@ class Augment(BaseModel):
     contrast: Fraction = 0.2
 
 
+class Branches(BaseModel):
+    """What a catalog run does beside looking at pictures.
+
+    Attributes:
+        text_width: of an n-gram's vector.
+        text_dropout: share of a title's n-grams that a step does not see; of its attributes as well.
+        whole: the weight of answers from all modalities together in the loss. `image`: of the picture's alone. All other
+            subsets of the modalities share the rest.
+        decay: weight decay of the branches.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text_width: Annotated[int, Field(ge=1, le=1024)] = 64
+    text_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    whole: Fraction = 0.4
+    image: Fraction = 0.3
+    decay: Annotated[float, Field(ge=0)] = 0.01
+
+
 class Recipe(BaseModel):
     """How to train; see `training/recipes/resnet50.toml` for what each value does.
 
@@ -52,13 +72,15 @@ class Recipe(BaseModel):
 
     name: str
     backbone: str
-    task: Literal["inspection"] = "inspection"
+    task: Literal["inspection", "catalog"] = "inspection"
     preprocess: PreprocessSpec
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     augment: Augment = Augment()
+    branches: Branches = Branches()
     epochs: Annotated[int, Field(ge=1)] = 20
     batch_size: Annotated[int, Field(ge=2)] = 32
     learning_rate: Positive = 2e-4
+    head_pace: Positive = 1.0
     probe_strength: Positive = 0.01
     weight_decay: Annotated[float, Field(ge=0)] = 0.02
     warmup: Fraction = 0.05

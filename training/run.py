@@ -7,8 +7,10 @@ RUN/best.safetensors    the best network so far, until the run is complete
 RUN/model.safetensors   the network, when the run is complete
 """
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -27,13 +29,20 @@ class Picture(BaseModel):
     label: str
     role: Literal["train", "tune"]
     group: str
+    columns: dict[str, str] = {}
 
     @classmethod
-    def of(cls, item: Item, role: Literal["train", "tune"]) -> "Picture":
-        return cls(path=item.path.absolute(), label=item.label, role=role, group=item.group)
+    def of(cls, item: Item, role: Literal["train", "tune"], *, keep: Iterable[str] = ()) -> Self:
+        """A manifest's item, with those of its columns that the task learns from."""
+        columns = {column: item.columns[column] for column in keep}
+        return cls(
+            path=item.path.absolute(), label=item.label, role=role, group=item.group, columns=columns
+        )
 
     def item(self) -> Item:
-        return Item(path=self.path, label=self.label, split="train", group=self.group, columns={})
+        return Item(
+            path=self.path, label=self.label, split="train", group=self.group, columns=self.columns
+        )
 
 
 class Result(BaseModel):
@@ -43,7 +52,8 @@ class Result(BaseModel):
 
     step: int
     steps: int
-    tune_auroc: float
+    measure: str = "AUROC"
+    tune_score: float
     tune_loss: float
     seconds: float
     images_per_s: float
@@ -51,8 +61,8 @@ class Result(BaseModel):
     stopped: Literal["complete", "patience"]
 
 
-class Run(BaseModel):
-    """`run.json`."""
+class BaseRun(BaseModel):
+    """What `run.json` holds for every task; `labels` are those of the finest level."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,7 +71,6 @@ class Run(BaseModel):
     seed: int
     minutes: float | None
     labels: tuple[str, ...]
-    good: str
     data_digest: str
     split_column: str
     pictures: tuple[Picture, ...]
@@ -70,12 +79,21 @@ class Run(BaseModel):
     def role(self, role: Literal["train", "tune"]) -> tuple[Item, ...]:
         return tuple(picture.item() for picture in self.pictures if picture.role == role)
 
-    def same_as(self, other: "Run") -> bool:
+    def same_as(self, other: "BaseRun") -> bool:
         """Whether both ask for the same, whatever came of it."""
         return self.model_copy(update={"result": None}) == other.model_copy(update={"result": None})
 
     def write(self, folder: Path) -> None:
         write_json(folder / "run.json", self.model_dump(mode="json"))
+
+
+class Run(BaseRun):
+    """An inspection run; `good` is the label of a good part."""
+
+    good: str
+
+
+R = TypeVar("R", bound=BaseRun)
 
 
 def plan_run(
@@ -105,16 +123,33 @@ def plan_run(
     )
 
 
-def read_run(folder: Path) -> Run:
-    """Read a run's `run.json`.
+def read_run(folder: Path, kind: type[R]) -> R:
+    """Read the `run.json` of a task's run.
 
     Raises:
-        SettingsError: the folder is not a run's.
+        SettingsError: the folder is no run's, or one of another task.
     """
-    path = folder / "run.json"
+    path, raw = folder / "run.json", _raw(folder)
     try:
-        return Run.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise SettingsError(f"{folder}: expected a training run with run.json, found none") from error
+        return kind.model_validate_json(raw)
     except ValidationError as error:
         raise SettingsError(f"{path}: {error}") from error
+
+
+def task_of(folder: Path) -> str:
+    """The task of a run.
+
+    Raises:
+        SettingsError: the folder is no run's.
+    """
+    try:
+        return str(json.loads(_raw(folder))["recipe"]["task"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingsError(f"{folder / 'run.json'}: expected a training run: {error!r}") from error
+
+
+def _raw(folder: Path) -> bytes:
+    try:
+        return (folder / "run.json").read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{folder}: expected a training run with run.json, found none") from error

@@ -66,7 +66,7 @@ def finished_run(folder: Path, *, train: int = 40, tune: int = 20, hairs: bool =
             Picture.of(item, "train" if index < train else "tune") for index, item in enumerate(items)
         ),
         result=Result(
-            step=1, steps=1, tune_auroc=0.99, tune_loss=0.1, seconds=1, images_per_s=1, stopped="complete"
+            step=1, steps=1, tune_score=0.99, tune_loss=0.1, seconds=1, images_per_s=1, stopped="complete"
         ),
     )
     run.write(folder)

@@ -239,7 +239,7 @@ def cache() -> PictureCache:
 
 
 def test_a_draw_is_the_same_for_the_same_picture_and_seed(cache: PictureCache) -> None:
-    draws = Draws(cache, np.array([0, 1]), Augment())
+    draws = Draws(cache, Augment())
 
     first, again, other = draws[1, 5], draws[1, 5], draws[1, 6]
     assert torch.equal(first[0], again[0])
@@ -248,7 +248,7 @@ def test_a_draw_is_the_same_for_the_same_picture_and_seed(cache: PictureCache) -
 
 
 def test_a_draw_is_a_picture_of_the_same_kind(cache: PictureCache) -> None:
-    picture, _ = Draws(cache, np.array([0, 1]), Augment())[0, 3]
+    picture, _ = Draws(cache, Augment())[0, 3]
 
     assert picture.shape == (32, 48, 3)
     assert picture.dtype == torch.uint8
@@ -257,21 +257,21 @@ def test_a_draw_is_a_picture_of_the_same_kind(cache: PictureCache) -> None:
 
 def test_a_draw_changes_neither_the_cache_nor_the_random_numbers_of_others(cache: PictureCache) -> None:
     before, state = cache.pixels.copy(), torch.get_rng_state()
-    Draws(cache, np.array([0, 1]), Augment())[0, 3]
+    Draws(cache, Augment())[0, 3]
 
     assert np.array_equal(cache.pixels, before)
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_without_augmentation_a_draw_is_the_prepared_picture(cache: PictureCache) -> None:
-    draws = Draws(cache, np.array([0, 1]), STILL)
+    draws = Draws(cache, STILL)
 
     assert np.array_equal(draws[1, 9][0].numpy(), cache[1])
 
 
 @pytest.mark.parametrize(("field", "axis"), [("flip_horizontal", 1), ("flip_vertical", 0)])
 def test_a_flip_gives_the_picture_or_its_mirror_image(cache: PictureCache, field: str, axis: int) -> None:
-    draws = Draws(cache, np.array([0, 1]), STILL.model_copy(update={field: True}))
+    draws = Draws(cache, STILL.model_copy(update={field: True}))
     mirrored = np.flip(cache[0], axis)
     shown = [draws[0, seed][0].numpy() for seed in range(20)]
 
@@ -281,17 +281,17 @@ def test_a_flip_gives_the_picture_or_its_mirror_image(cache: PictureCache, field
 
 @pytest.mark.parametrize("field", ["rotate_degrees", "translate", "zoom", "brightness", "contrast"])
 def test_each_strength_in_a_recipe_changes_pictures(cache: PictureCache, field: str) -> None:
-    draws = Draws(cache, np.array([0, 1]), STILL.model_copy(update={field: 0.5}))
+    draws = Draws(cache, STILL.model_copy(update={field: 0.5}))
 
     assert any(not np.array_equal(draws[0, seed][0].numpy(), cache[0]) for seed in range(5))
 
 
 def test_a_loader_gives_batches_as_the_network_takes_them(cache: PictureCache) -> None:
     batches = batches_of(np.array([0, 1, 1, 0]), 2, epoch=0, seed=0)
-    draws = Draws(cache, np.array([0, 1]), Augment())
+    draws = Draws(cache, Augment())
     loaded = list(DataLoader(draws, batch_sampler=batches))
 
     assert [tuple(pictures.shape) for pictures, _ in loaded] == [(2, 32, 48, 3)] * 2
-    assert [labels.tolist() for _, labels in loaded] == [[0, 1], [1, 0]]
+    assert [rows.tolist() for _, rows in loaded] == [[0, 1], [1, 0]]
     index, seed = batches[1][0]
     assert torch.equal(loaded[1][0][0], draws[index, seed][0])

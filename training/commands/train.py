@@ -82,7 +82,7 @@ def train(
             **result,
             "pictures": {role: len(finished.role(role)) for role in ("train", "tune")},
         },
-        f"trained {out}: AUROC {result['tune_auroc']:.3f} on the tune part after {result['steps']} steps "
+        f"trained {out}: {result['measure']} {result['tune_score']:.3f} on the tune part after {result['steps']} steps "
         f"({result['images_per_s']} images/s, {result['seconds']:.0f} s)",
         f"next: loupe export {out} --out BUNDLE --int8",
     )

@@ -124,7 +124,7 @@ def test_a_finished_run_is_not_trained_again(train: Train, items: list[Item], tm
     from training.run import Result
 
     run = asked_for(items, tmp_path)
-    result = Result(step=1, steps=1, tune_auroc=1, tune_loss=0, seconds=1, images_per_s=1, stopped="complete")
+    result = Result(step=1, steps=1, tune_score=1, tune_loss=0, seconds=1, images_per_s=1, stopped="complete")
     run.model_copy(update={"result": result}).write(tmp_path / "run")
     refused(train(), "SettingsError", "this run is finished; export it, or give another folder")
 

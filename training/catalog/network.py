@@ -1,0 +1,135 @@
+"""The catalog's network: picture, title and attributes each add their term to the logits of every level.
+
+Because the terms are added, each one's share of an answer is exact: a class activation map explains the picture's term, and a title's term
+is the sum over its n-grams. All levels lie side by side on one class axis, the coarsest first; `Levels` cuts it.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from training.model import Seeing, start_from
+from vision.catalog.outputs import ATTRIBUTES, NO_IMAGE, TEXT, output_names
+
+_INITIAL_SPREAD: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What a catalog network tells apart, and what it reads.
+
+    Attributes:
+        levels: names of the levels with their numbers of classes, from the coarsest.
+        buckets: rows of the table of n-grams; absent without a text branch.
+        values: how many values each attribute has, 'absent' among them; empty without that branch.
+        width: of an n-gram's vector.
+    """
+
+    levels: tuple[tuple[str, int], ...]
+    buckets: int | None = None
+    values: tuple[int, ...] = ()
+    width: int = 64
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(size for _, size in self.levels)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The branches, the picture's first."""
+        return ("image", *([TEXT] if self.buckets else []), *([ATTRIBUTES] if self.values else []))
+
+
+class CatalogNetwork(Seeing):
+    """`image: uint8 (N, H, W, 3)`, then, as `shape` has them, `text: int64 (N, L)`, `attributes: int64 (N, A)`, `no_image: float (N,)`.
+
+    Zeros mean: no text, no attribute, a picture that is there.
+    """
+
+    offsets: Tensor
+
+    def __init__(self, backbone: str, shape: Shape) -> None:
+        super().__init__(backbone)
+        self.shape = shape
+        classes = sum(shape.sizes)
+        self.head = nn.Linear(self.channels, classes)
+        if shape.buckets:
+            self.text = nn.EmbeddingBag(shape.buckets, shape.width, mode="sum", padding_idx=0)
+            nn.init.normal_(self.text.weight, std=_INITIAL_SPREAD)
+            self.text.weight.data[0] = 0
+            self.text_head = nn.Linear(shape.width, classes, bias=False)
+        if shape.values:
+            first = [0, *accumulate(shape.values)][:-1]
+            self.attributes = nn.Embedding(sum(shape.values), classes)
+            nn.init.zeros_(self.attributes.weight)
+            self.register_buffer("offsets", torch.tensor(first), persistent=False)
+
+    def terms(self, embedding: Tensor, *beside: Tensor) -> Tensor:
+        """What each modality adds: (N, 1 + modalities, classes), the bias first, then as `shape.modalities`."""
+        given = dict(zip(self.shape.modalities[1:], beside, strict=False))
+        parts = [self.head.bias.expand(len(embedding), -1), nn.functional.linear(embedding, self.head.weight)]
+        if TEXT in given:
+            ids = given[TEXT]
+            parts.append(self.text_head(self.text(ids)) * _over_root(ids))
+        if ATTRIBUTES in given:
+            parts.append(self._values(given[ATTRIBUTES]).sum(1))
+        return torch.stack(parts, 1)
+
+    def _values(self, attributes: Tensor) -> Tensor:
+        """What each attribute adds, (N, A, classes); an absent one nothing."""
+        told = (attributes > 0).unsqueeze(2)
+        valued: Tensor = self.attributes(attributes + self.offsets) * told
+        return valued
+
+    def _words(self, ids: Tensor) -> Tensor:
+        """What each n-gram adds, (N, L, classes), as `EmbeddingBag` and `text_head` make it in one stroke."""
+        found = nn.functional.embedding(ids, self.text.weight)
+        spoken: Tensor = self.text_head(found) * _over_root(ids).unsqueeze(2) * (ids > 0).unsqueeze(2)
+        return spoken
+
+    @override
+    def forward(self, image: Tensor, *beside: Tensor) -> tuple[Tensor, ...]:
+        """All outputs, in the order of `output_names`."""
+        features = self.features(image)
+        embedding = features.mean((2, 3))
+        cam = nn.functional.conv2d(features, self.head.weight[:, :, None, None])
+        given = dict(zip((*self.shape.modalities[1:], NO_IMAGE), beside, strict=False))
+        seen = nn.functional.linear(embedding, self.head.weight)
+        if NO_IMAGE in given:
+            seen = seen * (1 - given[NO_IMAGE]).unsqueeze(1)
+        logits, parts = seen + self.head.bias, [seen, cam]
+        if TEXT in given:
+            words = self._words(given[TEXT])
+            logits, parts = logits + words.sum(1), [*parts, words]
+        if ATTRIBUTES in given:
+            values = self._values(given[ATTRIBUTES])
+            logits, parts = logits + values.sum(1), [*parts, values]
+        by_level = [part.split(self.shape.sizes, 1 if part.dim() in {2, 4} else 2) for part in (logits, *parts)]
+        return (embedding, *(one for levels in zip(*by_level, strict=True) for one in levels))
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return output_names([name for name, _ in self.shape.levels], self.shape.modalities)
+
+
+def _over_root(ids: Tensor) -> Tensor:
+    """One over the root of how many n-grams there are, (N, 1): a long title says more than a short one, but not as many times more."""
+    return (ids > 0).sum(1, keepdim=True).clamp(min=1).to(torch.float32).rsqrt()
+
+
+def build_catalog(backbone: str, shape: Shape, weights: str) -> CatalogNetwork:
+    """A catalog network with its backbone's weights, or all of them where the file holds a whole state.
+
+    Raises:
+        SettingsError: the weights are not there, or do not fit.
+    """
+    network = CatalogNetwork(backbone, shape)
+    nn.init.zeros_(network.head.bias)
+    nn.init.normal_(network.head.weight, std=1 / math.sqrt(network.channels))
+    start_from(network, backbone, weights)
+    return network

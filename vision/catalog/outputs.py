@@ -1,0 +1,25 @@
+"""Names of a catalog graph's inputs and outputs: what export writes and everybody else reads.
+
+Inputs beside `image`, as far as the model has them: `text` int64 (N, L) and `attributes` int64 (N, A), zeros for none, and `no_image`
+float32 (N,), 1 where the picture is a blank that nobody sent. Outputs: `embedding` (N, D), and for each level
+
+    logits_LEVEL   (N, C)        the sum of all terms and the bias, before temperature
+    image_LEVEL    (N, C)        the picture's term
+    cam_LEVEL      (N, C, h, w)  whose mean over the map is the picture's term
+    text_LEVEL     (N, L, C)     what each n-gram of the title adds
+    attributes_LEVEL (N, A, C)   what each attribute adds
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+TEXT: Final = "text"
+ATTRIBUTES: Final = "attributes"
+NO_IMAGE: Final = "no_image"
+EMBEDDING: Final = "embedding"
+
+
+def output_names(levels: Sequence[str], modalities: Sequence[str]) -> tuple[str, ...]:
+    """All outputs in the graph's order; `modalities` begin with `image`."""
+    kinds = ("logits", "image", "cam", *modalities[1:])
+    return (EMBEDDING, *(f"{kind}_{level}" for level in levels for kind in kinds))
