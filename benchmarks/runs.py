@@ -26,7 +26,7 @@ Probabilities = npt.NDArray[np.float64]
 def ensure(run: Run, out: Path) -> Run:
     """Train unless `out` holds this very run, finished."""
     if (out / "run.json").exists():
-        found = read_run(out)
+        found = read_run(out, Run)
         if not found.same_as(run):
             raise SystemExit(f"{out}: holds another run; give a fresh --work")
         if found.result is not None:
@@ -55,7 +55,7 @@ def calibrated(run_folder: Path, items: Sequence[Item], *specs: PreprocessSpec) 
     Args:
         specs: how to prepare the items, one result each; none: as the run says.
     """
-    run = read_run(run_folder)
+    run = read_run(run_folder, Run)
     scorer = torch_scorer(load_network(run_folder))
     tune = score(scorer, run.role("tune"), run.recipe.preprocess)
     temperature = fit_temperature(tune.logits, tune.classes(run.labels))

@@ -23,7 +23,7 @@ from training.quantise import (
     refusal,
     temporary_folder,
 )
-from training.run import read_run
+from training.run import Run, read_run
 from training.score import Scored, score, torch_scorer
 from vision.bundle import Bundle, Guard, refuse_other_folder
 from vision.errors import GuardError, SettingsError
@@ -87,7 +87,7 @@ def export(
         StorageError: the disk refused; nothing half-written is left.
     """
     refuse_other_folder(out)
-    run, network = read_run(run_folder), load_network(run_folder)
+    run, network = read_run(run_folder, Run), load_network(run_folder)
     spec = run.recipe.preprocess
     say("exporting to ONNX")
     files = {FLOAT32: to_onnx(network, spec.size_wh)}
@@ -118,7 +118,7 @@ def load_network(run_folder: Path) -> Network:
     Raises:
         SettingsError: the folder holds no finished run.
     """
-    run = read_run(run_folder)
+    run = read_run(run_folder, Run)
     if run.result is None:
         raise SettingsError(
             f"{run_folder}: expected a finished run, found one that can be resumed with loupe train"

@@ -35,7 +35,7 @@ from training.lesson import Lesson
 from training.lessons import lesson_of
 from training.model import Seeing, parameter_groups, rest_normalisation
 from training.processor import name_of, precision_here
-from training.run import Result, Run
+from training.run import BaseRun, R, Result
 from vision.commands.output import bar
 from vision.errors import LoupeError
 from vision.files import append_line, atomic_path, held, remove_unfinished, write_bytes
@@ -77,7 +77,7 @@ class Trainee(nn.Module):
         return self._lesson.answers(self.network, image, *beside)
 
 
-def fit(run: Run, out: Path, *, devices: int = 1) -> Run:
+def fit(run: R, out: Path, *, devices: int = 1) -> R:
     """Train, or go on training, in `out`; returns the run with its result, as `run.json` then holds it.
 
     Raises:
@@ -94,7 +94,7 @@ def fit(run: Run, out: Path, *, devices: int = 1) -> Run:
         for name in (_CHECKPOINT, _BEST, _MODEL):
             remove_unfinished(out / name)
         try:
-            finished: Run = fabric.launch(_fit, run, out, faults)  # type: ignore[arg-type]  # it passes further arguments on
+            finished: R = fabric.launch(_fit, run, out, faults)  # type: ignore[arg-type]  # it passes further arguments on
         except ProcessRaisedException as error:
             # without a fault of ours, the last line of that process's traceback
             cause = str(error).rstrip().splitlines()[-1] if faults.empty() else faults.get()
@@ -102,7 +102,7 @@ def fit(run: Run, out: Path, *, devices: int = 1) -> Run:
     return finished
 
 
-def _fit(fabric: lf.Fabric, run: Run, out: Path, faults: "SimpleQueue[str]") -> Run:
+def _fit(fabric: lf.Fabric, run: R, out: Path, faults: "SimpleQueue[str]") -> R:
     try:
         fitting = Fitting(fabric, run, out)
         fitting.restore()
@@ -147,7 +147,7 @@ def learning_rate_factor(progress: float, warmup: float) -> float:
 class Fitting:
     """One process's share of a run: what changes from step to step."""
 
-    def __init__(self, fabric: lf.Fabric, run: Run, out: Path) -> None:
+    def __init__(self, fabric: lf.Fabric, run: BaseRun, out: Path) -> None:
         fabric.seed_everything(run.seed, verbose=False)
         self.fabric, self.settings, self.out, self.recipe = fabric, run, out, run.recipe
         self.items, self.tune_items = run.role("train"), run.role("tune")
@@ -386,4 +386,3 @@ class Fitting:
             processor=name_of(self.fabric.device),
             stopped="patience" if self.out_of_patience() else "complete",
         )
-

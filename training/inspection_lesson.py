@@ -42,9 +42,7 @@ class InspectionLesson:
 
     def loss(self, answers: Tensor, rows: Tensor) -> Tensor:
         targets = self._targets[rows].to(answers.device)
-        return nn.functional.cross_entropy(
-            answers, targets, label_smoothing=self._run.recipe.label_smoothing
-        )
+        return nn.functional.cross_entropy(answers, targets, label_smoothing=self._run.recipe.label_smoothing)
 
     def begin(self, network: Network, pixels: npt.NDArray[np.uint8], advance: Advance) -> None:
         strength = self._run.recipe.probe_strength

@@ -8,7 +8,7 @@ import csv
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -74,12 +74,14 @@ def read_manifest(
     images: Path | None = None,
     split_column: str = "split",
     group_column: str = "group",
+    label_columns: Sequence[str] = ("label",),
     where: Iterable[str] = (),
 ) -> Manifest:
     """Read a manifest CSV, or a folder with one sub-folder a class (optionally below `train/`, `val/`, `test/`).
 
     Args:
         images: what the CSV's paths are relative to; the CSV's own folder when absent.
+        label_columns: columns of labels, from the coarsest; an item's label is its last that is not empty.
         group_column: the column that ties pictures together; `none` when every picture stands alone.
         where: `COLUMN=VALUE` filters; all must hold.
 
@@ -89,7 +91,8 @@ def read_manifest(
     if source.is_dir():
         manifest = _read_folder(source)
     elif source.is_file():
-        manifest = _read_csv(source, images or source.parent, split_column, group_column)
+        columns = _Columns(split=split_column, group=group_column, labels=tuple(label_columns))
+        manifest = _read_csv(source, images or source.parent, columns)
     else:
         raise ManifestError(f"{source}: expected a manifest CSV or a folder of folders, found nothing")
     manifest = _filter(manifest, where)
@@ -226,7 +229,16 @@ def _split_of(name: str) -> str:
     return "train" if tenth < 6 else "val" if tenth < 8 else "test"
 
 
-def _read_csv(source: Path, images: Path, split_column: str, group_column: str) -> Manifest:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Columns:
+    """What a CSV's columns are called; a missing group column means that every picture stands alone."""
+
+    split: str
+    group: str | None
+    labels: tuple[str, ...]
+
+
+def _read_csv(source: Path, images: Path, columns: _Columns) -> Manifest:
     try:
         text = source.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -234,55 +246,46 @@ def _read_csv(source: Path, images: Path, split_column: str, group_column: str) 
     # strict: or an open quote swallows the rows after it
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
-        return _read_rows(source, reader, images, split_column, group_column)
+        return _read_rows(source, reader, images, columns)
     except csv.Error as error:
         raise ManifestError(
             f"{source}: line {reader.reader.line_num}: cannot be read as CSV: {error}"
         ) from error
 
 
-def _read_rows(
-    source: Path, reader: "csv.DictReader[str]", images: Path, split_column: str, group_column: str
-) -> Manifest:
-    columns = [name.strip() for name in reader.fieldnames or ()]
-    reader.fieldnames = columns
-    grouped = group_column in columns
-    required = ["path", "label", *([split_column] if split_column != "split" else [])]
-    if group_column not in {"group", "none"}:
-        required.append(group_column)
+def _read_rows(source: Path, reader: "csv.DictReader[str]", images: Path, columns: _Columns) -> Manifest:
+    found = [name.strip() for name in reader.fieldnames or ()]
+    reader.fieldnames = found
+    required = ["path", *columns.labels, *([columns.split] if columns.split != "split" else [])]
+    if columns.group is not None and columns.group not in {"group", "none"}:
+        required.append(columns.group)
     for column in required:
-        if column not in columns:
+        if column not in found:
             raise ManifestError(
-                f"{source}: expected a column '{column}', found: {', '.join(columns) or 'no header'}"
+                f"{source}: expected a column '{column}', found: {', '.join(found) or 'no header'}"
             )
-    items = tuple(
-        _item(source, reader.line_num, row, images, split_column, group_column if grouped else None)
-        for row in reader
-    )
+    grouped = columns.group in found
+    known = columns if grouped else replace(columns, group=None)
+    items = tuple(_item(source, reader.line_num, row, images, known) for row in reader)
     return Manifest(source=source, items=items, grouped=grouped)
 
 
 def _item(
-    source: Path,
-    line: int,
-    row: Mapping[str | None, str | None],
-    images: Path,
-    split_column: str,
-    group_column: str | None,
+    source: Path, line: int, row: Mapping[str | None, str | None], images: Path, columns: _Columns
 ) -> Item:
     values = {key: (value or "").strip() for key, value in row.items() if key is not None}
-    for column in ("path", "label"):
+    for column in ("path", columns.labels[0]):
         if not values.get(column):
             raise ManifestError(f"{source}: line {line}: expected a value in '{column}', found none")
-    group = values.get(group_column or "") or values["path"]
-    split = values.get(split_column) or _split_of(group)
-    if split_column == "split" and split not in SPLITS:
+    group = values.get(columns.group or "") or values["path"]
+    split = values.get(columns.split) or _split_of(group)
+    if columns.split == "split" and split not in SPLITS:
         raise ManifestError(
             f"{source}: line {line}: expected split to be one of {', '.join(SPLITS)}, found '{split}'"
         )
     return Item(
         path=images / values["path"],
-        label=values["label"],
+        label=next(values[column] for column in reversed(columns.labels) if values[column]),
         split=split,
         group=group,
         columns=values,

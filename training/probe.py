@@ -13,7 +13,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from training.data import in_batches
+from training.features import pooled_features
 from training.model import Network
 
 
@@ -35,7 +35,7 @@ def solve_head(
         advance: called with the number of pictures done since the last call.
     """
     scaler = StandardScaler()
-    standardised = scaler.fit_transform(_features(network, pixels, advance))
+    standardised = scaler.fit_transform(pooled_features(network, pixels, advance=advance).double().numpy())
     probe = LogisticRegression(C=strength, max_iter=1000, class_weight="balanced").fit(standardised, labels)
     weight = probe.coef_ / scaler.scale_
     bias = probe.intercept_ - weight @ scaler.mean_
@@ -44,19 +44,3 @@ def solve_head(
     with torch.no_grad():
         network.head.weight.copy_(torch.from_numpy(weight))
         network.head.bias.copy_(torch.from_numpy(bias))
-
-
-@torch.no_grad()
-def _features(
-    network: Network, pixels: npt.NDArray[np.uint8], advance: Callable[[int], None]
-) -> npt.NDArray[np.float64]:
-    """Embeddings (N, D) with the network as in use; it is left as it was."""
-    learning = network.training
-    network.eval()
-    device = network.head.weight.device
-    found = []
-    for batch in in_batches(pixels):
-        found.append(network.features(batch.to(device)).mean((2, 3)).double().cpu().numpy())
-        advance(len(batch))
-    network.train(learning)
-    return np.concatenate(found)

@@ -35,14 +35,10 @@ class Picture(BaseModel):
     def of(cls, item: Item, role: Literal["train", "tune"], *, keep: Iterable[str] = ()) -> Self:
         """A manifest's item, with those of its columns that the task learns from."""
         columns = {column: item.columns[column] for column in keep}
-        return cls(
-            path=item.path.absolute(), label=item.label, role=role, group=item.group, columns=columns
-        )
+        return cls(path=item.path.absolute(), label=item.label, role=role, group=item.group, columns=columns)
 
     def item(self) -> Item:
-        return Item(
-            path=self.path, label=self.label, split="train", group=self.group, columns=self.columns
-        )
+        return Item(path=self.path, label=self.label, split="train", group=self.group, columns=self.columns)
 
 
 class Result(BaseModel):

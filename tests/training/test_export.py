@@ -36,7 +36,7 @@ pytestmark = pytest.mark.torch
 
 @pytest.fixture(scope="module")
 def run(finished: Path) -> Run:
-    return read_run(finished)
+    return read_run(finished, Run)
 
 
 def graph_of(exported: Exported, file: str) -> onnx.GraphProto:
@@ -301,7 +301,7 @@ def test_calibration_pictures_are_training_pictures_of_all_labels(run: Run) -> N
 
 
 def test_a_run_that_is_not_finished_is_refused(finished: Path, tmp_path: Path) -> None:
-    read_run(finished).model_copy(update={"result": None}).write(tmp_path)
+    read_run(finished, Run).model_copy(update={"result": None}).write(tmp_path)
     with pytest.raises(SettingsError, match="expected a finished run, found one that can be resumed"):
         export(tmp_path, tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()

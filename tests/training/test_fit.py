@@ -89,7 +89,7 @@ def test_a_spot_is_learned_and_the_run_says_how(tmp_path: Path) -> None:
     assert finished.result is not None
     assert finished.result.tune_score > 0.9
     assert finished.result.processor == name_of(torch.device(kind_here(), 0))
-    assert read_run(tmp_path / "run") == finished
+    assert read_run(tmp_path / "run", Run) == finished
     assert {report["size_px"] for report in reports(tmp_path / "run") if "size_px" in report} == {32, 64}
     assert not list((tmp_path / "run").glob("checkpoint*"))
     assert not (tmp_path / "run" / "cache").exists()
@@ -118,7 +118,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_like_one_that_was_not(tmp_path: 
     planned(tmp_path / "killed")
     script = (
         "import sys; from pathlib import Path; from training.fit import fit; from training.run import read_run; "
-        "out = Path(sys.argv[1]); fit(read_run(out), out)"
+        "out = Path(sys.argv[1]); fit(read_run(out, Run), out)"
     )
     out = tmp_path / "killed" / "run"
     child = subprocess.Popen([sys.executable, "-c", script, str(out)], start_new_session=True)
@@ -126,11 +126,11 @@ def test_a_run_that_was_killed_goes_on_and_ends_like_one_that_was_not(tmp_path: 
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
 
-    resumed = fit(read_run(out), out)
+    resumed = fit(read_run(out, Run), out)
 
     assert resumed.result is not None
     first, second = (load_file(tmp_path / name / "run" / "model.safetensors") for name in ("whole", "killed"))
-    assert resumed.result.steps == read_run(tmp_path / "whole" / "run").result.steps  # type: ignore[union-attr]
+    assert resumed.result.steps == read_run(tmp_path / "whole" / "run", Run).result.steps  # type: ignore[union-attr]
     for name, value in first.items():
         torch.testing.assert_close(second[name], value, rtol=0.05, atol=0.02)
 
@@ -141,7 +141,7 @@ def test_the_first_interrupt_leaves_a_checkpoint_to_go_on_from(tmp_path: Path) -
     script = (
         "import sys; from pathlib import Path; from training.fit import fit; from training.run import read_run\n"
         "out = Path(sys.argv[1])\n"
-        "try:\n    fit(read_run(out), out)\nexcept KeyboardInterrupt:\n    sys.exit(130)\n"
+        "try:\n    fit(read_run(out, Run), out)\nexcept KeyboardInterrupt:\n    sys.exit(130)\n"
     )
     child = subprocess.Popen([sys.executable, "-c", script, str(out)], start_new_session=True)
     wait_for(out / "metrics.jsonl", child)
@@ -149,7 +149,7 @@ def test_the_first_interrupt_leaves_a_checkpoint_to_go_on_from(tmp_path: Path) -
 
     assert child.wait(timeout=120) == 130
     assert (out / "checkpoint.pt").exists()
-    assert read_run(out).result is None
+    assert read_run(out, Run).result is None
 
 
 def test_a_full_disk_is_said_to_be_one(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def fit_on_two(folder: Path) -> subprocess.CompletedProcess[str]:
     """The planned run in two processes, started by a third."""
     script = (
         "import sys\nfrom pathlib import Path\nfrom training.fit import fit\nfrom training.run import read_run\n"
-        "if __name__ == '__main__':\n    out = Path(sys.argv[1])\n    fit(read_run(out), out, devices=2)\n"
+        "if __name__ == '__main__':\n    out = Path(sys.argv[1])\n    fit(read_run(out, Run), out, devices=2)\n"
     )
     launcher = folder / "launch.py"
     launcher.write_text(script)
@@ -184,7 +184,7 @@ def test_two_processes_train_together(tmp_path: Path) -> None:
     done = fit_on_two(tmp_path)
 
     assert done.returncode == 0, done.stderr[-3000:]
-    result = read_run(tmp_path / "run").result
+    result = read_run(tmp_path / "run", Run).result
     assert result is not None
     assert result.steps == 2 * (36 // 8)
 

@@ -15,10 +15,9 @@ _LEVELS_WEIGHT = 0.5  # of each level's own cross entropy, which keeps its logit
 
 def path_log_probabilities(logits: Tensor, paths: Tensor, sizes: Sequence[int]) -> Tensor:
     """Log-probabilities (..., P) of the paths (P, levels) for logits (..., classes) of all levels side by side."""
-    levels = logits.split(list(sizes), -1)
-    scores = sum(level.log_softmax(-1)[..., paths[:, index]] for index, level in enumerate(levels))
-    assert isinstance(scores, Tensor)
-    return scores.log_softmax(-1)
+    levels = torch.split(logits, list(sizes), -1)
+    along = [level.log_softmax(-1)[..., paths[:, index]] for index, level in enumerate(levels)]
+    return torch.stack(along).sum(0).log_softmax(-1)
 
 
 def level_allowed(allowed: Tensor, paths: Tensor, sizes: Sequence[int]) -> list[Tensor]:
@@ -27,7 +26,9 @@ def level_allowed(allowed: Tensor, paths: Tensor, sizes: Sequence[int]) -> list[
     return [(allowed.float() @ one.float()) > 0 for one in on_path]
 
 
-def catalog_loss(logits: Tensor, allowed: Tensor, paths: Tensor, sizes: Sequence[int], smoothing: float) -> Tensor:
+def catalog_loss(
+    logits: Tensor, allowed: Tensor, paths: Tensor, sizes: Sequence[int], smoothing: float
+) -> Tensor:
     """Negative log-probability of the allowed paths, and of each level's allowed classes beside it: (N, S) for logits (N, S, classes).
 
     Args:
@@ -38,7 +39,7 @@ def catalog_loss(logits: Tensor, allowed: Tensor, paths: Tensor, sizes: Sequence
     told = found.masked_fill(~allowed.unsqueeze(1), -torch.inf).logsumexp(-1)
     total = -(1 - smoothing) * told - smoothing * found.mean(-1)
     for level, open_classes in zip(
-        logits.split(list(sizes), -1), level_allowed(allowed, paths, sizes), strict=True
+        torch.split(logits, list(sizes), -1), level_allowed(allowed, paths, sizes), strict=True
     ):
         kept = level.log_softmax(-1).masked_fill(~open_classes.unsqueeze(1), -torch.inf)
         total = total - _LEVELS_WEIGHT * kept.logsumexp(-1) / len(sizes)

@@ -1,12 +1,14 @@
 """The catalog's network: picture, title and attributes each add their term to the logits of every level.
 
 Because the terms are added, each one's share of an answer is exact: a class activation map explains the picture's term, and a title's term
-is the sum over its n-grams. All levels lie side by side on one class axis, the coarsest first; `Levels` cuts it.
+is the sum over its n-grams. How far a term is trusted, and the bias, depend on which of the modalities are there (docs/decisions/0021).
+All levels lie side by side on one class axis, the coarsest first.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, product
 from typing import Final
 
 import torch
@@ -56,8 +58,10 @@ class CatalogNetwork(Seeing):
     def __init__(self, backbone: str, shape: Shape) -> None:
         super().__init__(backbone)
         self.shape = shape
-        classes = sum(shape.sizes)
-        self.head = nn.Linear(self.channels, classes)
+        classes, subsets = sum(shape.sizes), 2 ** len(shape.modalities)
+        self.head = nn.Linear(self.channels, classes, bias=False)
+        self.trust = nn.Parameter(torch.ones(subsets, len(shape.modalities)))
+        self.bias = nn.Parameter(torch.zeros(subsets, classes))
         if shape.buckets:
             self.text = nn.EmbeddingBag(shape.buckets, shape.width, mode="sum", padding_idx=0)
             nn.init.normal_(self.text.weight, std=_INITIAL_SPREAD)
@@ -70,24 +74,28 @@ class CatalogNetwork(Seeing):
             self.register_buffer("offsets", torch.tensor(first), persistent=False)
 
     def terms(self, embedding: Tensor, *beside: Tensor) -> Tensor:
-        """What each modality adds: (N, 1 + modalities, classes), the bias first, then as `shape.modalities`."""
-        given = dict(zip(self.shape.modalities[1:], beside, strict=False))
-        parts = [self.head.bias.expand(len(embedding), -1), nn.functional.linear(embedding, self.head.weight)]
+        """What each modality says, before any trust: (N, modalities, classes), in the order of `shape.modalities`."""
+        given = dict(zip(self.shape.modalities[1:], beside, strict=True))
+        parts = [self.head(embedding)]
         if TEXT in given:
-            ids = given[TEXT]
-            parts.append(self.text_head(self.text(ids)) * _over_root(ids))
+            parts.append(self.text_head(self.text(given[TEXT])) * _over_root(given[TEXT]))
         if ATTRIBUTES in given:
             parts.append(self._values(given[ATTRIBUTES]).sum(1))
         return torch.stack(parts, 1)
 
+    def fused(self, terms: Tensor) -> Tensor:
+        """Logits (N, subsets, classes) for every subset of the modalities, from their terms; `subset_masks` is the order."""
+        masks = subset_masks(len(self.shape.modalities)).to(terms.device)
+        return torch.einsum("nmc,sm->nsc", terms, masks * self.trust) + self.bias
+
     def _values(self, attributes: Tensor) -> Tensor:
-        """What each attribute adds, (N, A, classes); an absent one nothing."""
+        """What each attribute says, (N, A, classes); an absent one nothing."""
         told = (attributes > 0).unsqueeze(2)
         valued: Tensor = self.attributes(attributes + self.offsets) * told
         return valued
 
     def _words(self, ids: Tensor) -> Tensor:
-        """What each n-gram adds, (N, L, classes), as `EmbeddingBag` and `text_head` make it in one stroke."""
+        """What each n-gram says, (N, L, classes), as `EmbeddingBag` and `text_head` make it in one stroke."""
         found = nn.functional.embedding(ids, self.text.weight)
         spoken: Tensor = self.text_head(found) * _over_root(ids).unsqueeze(2) * (ids > 0).unsqueeze(2)
         return spoken
@@ -97,24 +105,41 @@ class CatalogNetwork(Seeing):
         """All outputs, in the order of `output_names`."""
         features = self.features(image)
         embedding = features.mean((2, 3))
-        cam = nn.functional.conv2d(features, self.head.weight[:, :, None, None])
         given = dict(zip((*self.shape.modalities[1:], NO_IMAGE), beside, strict=False))
-        seen = nn.functional.linear(embedding, self.head.weight)
-        if NO_IMAGE in given:
-            seen = seen * (1 - given[NO_IMAGE]).unsqueeze(1)
-        logits, parts = seen + self.head.bias, [seen, cam]
-        if TEXT in given:
-            words = self._words(given[TEXT])
-            logits, parts = logits + words.sum(1), [*parts, words]
-        if ATTRIBUTES in given:
-            values = self._values(given[ATTRIBUTES])
-            logits, parts = logits + values.sum(1), [*parts, values]
-        by_level = [part.split(self.shape.sizes, 1 if part.dim() in {2, 4} else 2) for part in (logits, *parts)]
+        parts = [nn.functional.conv2d(features, self.head.weight[:, :, None, None])]
+        parts += [self._words(given[TEXT])] if TEXT in given else []
+        parts += [self._values(given[ATTRIBUTES])] if ATTRIBUTES in given else []
+        subset = self._subset(image, given)
+        trust = self.trust[subset] * subset_masks(len(self.shape.modalities)).to(image.device)[subset]
+        seen = self.head(embedding) * trust[:, :1]
+        parts = [part * trust[:, index].view(-1, *[1] * (part.dim() - 1)) for index, part in enumerate(parts)]
+        logits = self.bias[subset] + seen + sum(part.sum(1) for part in parts[1:])
+        by_level = [self._by_level(part) for part in (logits, seen, *parts)]
         return (embedding, *(one for levels in zip(*by_level, strict=True) for one in levels))
+
+    def _subset(self, image: Tensor, given: Mapping[str, Tensor]) -> Tensor:
+        """Which modalities each row has, (N,), as the index into `subset_masks`."""
+        there = [
+            1 - given[NO_IMAGE].long() if NO_IMAGE in given else torch.ones_like(image[:, 0, 0, 0]).long()
+        ]
+        there += [(given[name] > 0).any(1).long() for name in self.shape.modalities[1:]]
+        index = there[0]
+        for one in there[1:]:
+            index = 2 * index + one
+        return index
+
+    def _by_level(self, part: Tensor) -> tuple[Tensor, ...]:
+        """Cut the class axis: the second of logits and maps, the last of what n-grams and attributes say."""
+        return torch.split(part, list(self.shape.sizes), 2 if part.dim() == 3 else 1)
 
     @property
     def output_names(self) -> tuple[str, ...]:
         return output_names([name for name, _ in self.shape.levels], self.shape.modalities)
+
+
+def subset_masks(modalities: int) -> Tensor:
+    """Every subset as a row of zeros and ones (2^M, M), counted up in binary: the empty one first, all together last."""
+    return torch.tensor(list(product((0.0, 1.0), repeat=modalities)))
 
 
 def _over_root(ids: Tensor) -> Tensor:
@@ -129,7 +154,6 @@ def build_catalog(backbone: str, shape: Shape, weights: str) -> CatalogNetwork:
         SettingsError: the weights are not there, or do not fit.
     """
     network = CatalogNetwork(backbone, shape)
-    nn.init.zeros_(network.head.bias)
     nn.init.normal_(network.head.weight, std=1 / math.sqrt(network.channels))
     start_from(network, backbone, weights)
     return network

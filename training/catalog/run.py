@@ -1,9 +1,8 @@
-"""A catalog run's settings: the inspection's, and the tree, the title's column and the attributes that it learns from."""
+"""A catalog run's settings: those of every run, and the tree, the title's column and the attributes that it learns from."""
 
+import json
 from functools import cached_property
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from training.run import BaseRun
@@ -27,3 +26,8 @@ class CatalogRun(BaseRun):
     tree: dict[str, JsonValue]
     title: TitleColumn | None = None
     attributes: AttributeSpec | None = None
+
+    @cached_property
+    def taxonomy(self) -> Taxonomy:
+        """The tree as a value."""
+        return Taxonomy.from_json(json.dumps(self.tree))

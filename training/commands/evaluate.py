@@ -17,7 +17,7 @@ from training.evaluate import evaluate as figures_of
 from training.export import load_network
 from training.manifest import Item, check_labels
 from training.report import write_report
-from training.run import read_run
+from training.run import Run, read_run
 from training.score import Scored, score, torch_scorer
 from training.statistics import Rate
 from vision.bundle import REFERENCE, open_bundle
@@ -96,7 +96,7 @@ def evaluate(
             temperature=decision.temperature if decision else 1.0,
             preprocess=inspector.bundle.manifest.preprocess
             if inspector
-            else read_run(model).recipe.preprocess,
+            else read_run(model, Run).recipe.preprocess,
         )
     accuracy = evaluation.accuracy
     shown = {"accuracy": accuracy.value, "accuracy_interval": [accuracy.low, accuracy.high]}
@@ -112,7 +112,7 @@ def judge_run(
     folder: Path, items: tuple[Item, ...], *, advance: Callable[[int], None] = lambda _: None
 ) -> Judged:
     """What a run's network says of items; no thresholds, temperature 1."""
-    run = read_run(folder)
+    run = read_run(folder, Run)
     check_labels(items, run.labels)
     scored = score(torch_scorer(load_network(folder)), items, run.recipe.preprocess, advance=advance)
     return judged(scored, run.labels, run.good)

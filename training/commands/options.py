@@ -1,5 +1,6 @@
 """Options of the commands that read a manifest, and the manifest they describe."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,11 @@ Good = Annotated[
 ]
 
 
+def split_list(given: str | None) -> tuple[str, ...]:
+    """The parts of an option such as `a,b,c`."""
+    return tuple(part.strip() for part in (given or "").split(",") if part.strip())
+
+
 def manifest_of(
     data: Path,
     images: Path | None,
@@ -36,6 +42,7 @@ def manifest_of(
     group_column: str,
     where: list[str],
     *,
+    label_columns: Sequence[str] = ("label",),
     strict: bool = True,
 ) -> Manifest:
     """Read the manifest that the options describe.
@@ -44,7 +51,12 @@ def manifest_of(
         ManifestError: it cannot be used; with `strict` also when a group lies in two splits.
     """
     manifest = read_manifest(
-        data, images=images, split_column=split_column, group_column=group_column, where=where
+        data,
+        images=images,
+        split_column=split_column,
+        group_column=group_column,
+        label_columns=label_columns,
+        where=where,
     )
     if strict:
         refuse_straddling(manifest)

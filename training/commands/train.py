@@ -1,10 +1,11 @@
 """`loupe train`: learn from a manifest."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
+from training.catalog.plan import plan_catalog, read_tree
 from training.commands.options import (
     Data,
     Good,
@@ -14,25 +15,43 @@ from training.commands.options import (
     Where,
     items_of,
     manifest_of,
+    split_list,
 )
 from training.fit import fit
+from training.lessons import lesson_of
 from training.manifest import Manifest, good_label
-from training.model import build, check_weights
+from training.model import check_weights
 from training.recipe import Recipe, read_recipe
-from training.run import Run, plan_run, read_run
+from training.run import BaseRun, Run, plan_run, read_run
 from vision.commands.output import JsonFlag, Output
 from vision.errors import LoupeError, ManifestError, SettingsError, StorageError
+
+_RECIPES: Final = {"inspection": "resnet50", "catalog": "resnet50-catalog"}
 
 
 def train(
     data: Data,
     out: Annotated[Path, typer.Option(help="The run's folder. An interrupted run there goes on.")],
     images: Images = None,
-    task: Annotated[str, typer.Option(help="What to learn: inspection.")] = "inspection",
+    task: Annotated[str, typer.Option(help="What to learn: inspection or catalog.")] = "inspection",
     good: Good = None,
+    levels: Annotated[
+        str | None, typer.Option(help="Catalog: the columns of labels from the coarsest, such as a,b,c.")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Catalog: the column of titles.")] = None,
+    attributes: Annotated[
+        str | None, typer.Option(help="Catalog: columns of attributes, such as gender,season.")
+    ] = None,
+    taxonomy: Annotated[
+        Path | None,
+        typer.Option(help="Catalog: the shop's own tree; by default the labels span it."),
+    ] = None,
     recipe: Annotated[
-        str, typer.Option(help="A built-in recipe (resnet50, resnet50-fine, resnet18) or a .toml file.")
-    ] = "resnet50",
+        str | None,
+        typer.Option(
+            help="A built-in recipe (resnet50, resnet50-fine, resnet18, resnet50-catalog) or a .toml file; by default the task's."
+        ),
+    ] = None,
     weights: Annotated[
         str,
         typer.Option(
@@ -58,18 +77,43 @@ def train(
     Example: `loupe train --data manifest.csv --images pictures --out run --good functional --minutes 8`
     """
     output = Output(json)
-    if task != "inspection":
-        raise SettingsError(f"--task: expected inspection, found '{task}'")
-    manifest = manifest_of(data, images, split_column, group_column, where)
-    asked = read_recipe(recipe)
+    if task not in _RECIPES:
+        raise SettingsError(f"--task: expected {' or '.join(_RECIPES)}, found '{task}'")
+    columns = split_list(levels)
+    if bool(columns) != (task == "catalog"):
+        raise SettingsError(
+            "--levels: expected the columns of labels with --task catalog, and there alone, "
+            f"found '{levels or ''}' with --task {task}"
+        )
+    manifest = manifest_of(
+        data, images, split_column, group_column, where, label_columns=columns or ("label",)
+    )
+    asked = read_recipe(recipe or _RECIPES[task])
+    if asked.task != task:
+        raise SettingsError(f"--recipe {asked.name}: expected one for the task {task}, found {asked.task}")
     if epochs is not None:
         asked = asked.model_copy(update={"epochs": epochs})
-    run = plan(
-        manifest, asked, good=good, weights=weights, minutes=minutes, seed=seed, split_column=split_column
-    )
-    build(
-        run.recipe.backbone, len(run.labels), run.weights
-    )  # what does not fit is said before a folder is made
+    run: BaseRun
+    if task == "catalog":
+        check_weights(weights)
+        run = plan_catalog(
+            manifest,
+            items_of(manifest, "train"),
+            asked,
+            levels=columns,
+            text=text,
+            attributes=split_list(attributes),
+            taxonomy=read_tree(taxonomy, columns),
+            weights=weights,
+            minutes=minutes,
+            seed=seed,
+            split_column=split_column,
+        )
+    else:
+        run = plan(
+            manifest, asked, good=good, weights=weights, minutes=minutes, seed=seed, split_column=split_column
+        )
+    lesson_of(run).network()  # what does not fit is said before a folder is made
     begin(run, out)
     try:
         finished = fit(run, out, devices=devices)
@@ -123,14 +167,14 @@ def plan(
     )
 
 
-def begin(run: Run, out: Path) -> None:
+def begin(run: BaseRun, out: Path) -> None:
     """Make the run's folder, or find the same run there, unfinished.
 
     Raises:
         SettingsError: the folder holds a finished run, another run, or something else.
     """
     if (out / "run.json").exists():
-        found = read_run(out)
+        found = read_run(out, type(run))
         if not found.same_as(run):
             raise SettingsError(
                 f"--out {out}: expected a new folder or the same run, found another run's settings"

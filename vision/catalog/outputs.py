@@ -8,6 +8,8 @@ float32 (N,), 1 where the picture is a blank that nobody sent. Outputs: `embeddi
     cam_LEVEL      (N, C, h, w)  whose mean over the map is the picture's term
     text_LEVEL     (N, L, C)     what each n-gram of the title adds
     attributes_LEVEL (N, A, C)   what each attribute adds
+
+The terms are as they were added, so the bias is what the logits hold beside them.
 """
 
 from collections.abc import Sequence

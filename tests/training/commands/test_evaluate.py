@@ -10,7 +10,7 @@ from tests.bundles import FLOAT32, INT8
 from tests.training.certifiable import certifiable_bundle, parts, write_csv
 from tests.training.commands.command_line import Ended, Loupe
 from tests.training.runs import plates
-from training.run import read_run
+from training.run import Run, read_run
 
 PEOPLE = ("accuracy", "balanced accuracy", "AUROC", "calibration error", "recall of good")
 
@@ -143,7 +143,7 @@ def run(finished: Path, tmp_path: Path) -> Path:
     """A finished run of one's own."""
     folder = tmp_path / "run"
     folder.mkdir()
-    read_run(finished).write(folder)
+    read_run(finished, Run).write(folder)
     (folder / "model.safetensors").symlink_to(finished / "model.safetensors")
     return folder
 
@@ -222,7 +222,7 @@ def test_a_run_may_be_reported_on_too(evaluate: Evaluate, tmp_path: Path) -> Non
 
 @pytest.mark.torch
 def test_an_unfinished_run_cannot_be_judged(evaluate: Evaluate, run: Path) -> None:
-    read_run(run).model_copy(update={"result": None}).write(run)
+    read_run(run, Run).model_copy(update={"result": None}).write(run)
     ended = evaluate()
     assert (ended.code, ended.json["error"]["type"]) == (2, "SettingsError")
     assert not (run / "openings.jsonl").exists()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.commands.command_line import Loupe
-from training.run import read_run
+from training.run import Run, read_run
 from vision.bundle import open_bundle
 
 pytestmark = pytest.mark.torch
@@ -39,7 +39,7 @@ def test_people_are_shown_the_figures_and_the_next_command(
 
 
 def test_an_unfinished_run_ends_with_2(loupe: Loupe, finished: Path, tmp_path: Path) -> None:
-    read_run(finished).model_copy(update={"result": None}).write(tmp_path / "run")
+    read_run(finished, Run).model_copy(update={"result": None}).write(tmp_path / "run")
     ended = loupe("export", tmp_path / "run", "--out", tmp_path / "bundle", "--json")
     assert (ended.code, ended.json["error"]["type"]) == (2, "SettingsError")
     assert "expected a finished run, found one that can be resumed with loupe train" in ended.err

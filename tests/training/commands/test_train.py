@@ -91,7 +91,7 @@ def test_a_folder_with_other_files_is_refused(train: Train, tmp_path: Path) -> N
 
 @pytest.mark.torch
 def test_another_run_s_folder_is_refused(train: Train, finished: Path, tmp_path: Path) -> None:
-    read_run(finished).write(tmp_path / "run")
+    read_run(finished, Run).write(tmp_path / "run")
     refused(train(), "SettingsError", "expected a new folder or the same run, found another run's settings")
 
 

@@ -1,0 +1,103 @@
+"""From a manifest's columns to a catalog run: which tree, which titles, which attributes, which rows."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from training.catalog.lesson import allowed_paths
+from training.catalog.run import CatalogRun, TitleColumn
+from training.manifest import Item, Manifest, carve
+from training.recipe import Recipe
+from training.run import Picture
+from vision.catalog.attributes import AttributeSpec
+from vision.catalog.taxonomy import Taxonomy
+from vision.errors import CatalogError, ManifestError
+
+
+def plan_catalog(
+    manifest: Manifest,
+    items: tuple[Item, ...],
+    recipe: Recipe,
+    *,
+    levels: Sequence[str],
+    text: str | None = None,
+    attributes: Sequence[str] = (),
+    taxonomy: Taxonomy | None = None,
+    weights: str = "warmstart",
+    minutes: float | None = None,
+    seed: int = 0,
+    split_column: str = "split",
+) -> CatalogRun:
+    """A run that learns from `items` of the manifest, less the tune part that is carved out of them by whole groups.
+
+    Args:
+        levels: columns of labels, from the coarsest; without a taxonomy they span the tree.
+        text: the column of titles. `attributes`: columns of values, of which those in `items` are learned.
+        taxonomy: the shop's own tree, whose level names are the columns; labels of the past become those of today.
+
+    Raises:
+        ManifestError: a column is not there, or the labels are not the tree's.
+    """
+    _check_columns(manifest, [*levels, *([text] if text else []), *attributes])
+    try:
+        tree = taxonomy or _spanned(manifest, levels)
+        for item in manifest.items:
+            if not allowed_paths([item], tree).any():
+                labels = ", ".join(item.columns[level] for level in levels)
+                raise CatalogError(
+                    f"{item.columns.get('path', item.path)}: expected labels along one way through the tree, found {labels}"
+                )
+        spec = AttributeSpec.from_items((item.columns for item in items), attributes) if attributes else None
+    except CatalogError as error:
+        raise ManifestError(f"{manifest.source}: {error}") from error
+    kept, tune = carve(items, recipe.tune_fraction, seed=seed)
+    keep = (*levels, *([text] if text else []), *attributes)
+    pictures = [Picture.of(item, "train", keep=keep) for item in kept]
+    pictures += [Picture.of(item, "tune", keep=keep) for item in tune]
+    return CatalogRun(
+        recipe=recipe,
+        weights=weights,
+        seed=seed,
+        minutes=minutes,
+        labels=tree.labels(levels[-1]),
+        data_digest=manifest.digest(),
+        split_column=split_column,
+        pictures=tuple(pictures),
+        tree=json.loads(tree.to_json()),
+        title=TitleColumn(column=text) if text else None,
+        attributes=spec,
+    )
+
+
+def _spanned(manifest: Manifest, levels: Sequence[str]) -> Taxonomy:
+    return Taxonomy.from_paths(levels, ([item.columns[level] for level in levels] for item in manifest.items))
+
+
+def _check_columns(manifest: Manifest, wanted: Sequence[str]) -> None:
+    found = manifest.items[0].columns
+    missing = [column for column in wanted if column not in found]
+    if missing:
+        raise ManifestError(
+            f"{manifest.source}: expected a column '{missing[0]}', found: {', '.join(found) or 'none'}"
+        )
+    twice = [column for column in wanted if wanted.count(column) > 1]
+    if twice:
+        raise ManifestError(
+            f"--levels, --text, --attributes: expected each column once, found '{twice[0]}' again"
+        )
+
+
+def read_tree(path: Path | None, levels: Sequence[str]) -> Taxonomy | None:
+    """The shop's own tree, where a file of it is given.
+
+    Raises:
+        CatalogError: it has a fault, or other levels than the manifest's columns.
+    """
+    from vision.catalog.taxonomy_files import read_taxonomy  # TODO
+
+    if path is None:
+        return None
+    tree = read_taxonomy(path, levels=levels)
+    if tree.levels != tuple(levels):
+        raise CatalogError(f"{path}: expected the levels {', '.join(levels)}, found {', '.join(tree.levels)}")
+    return tree
