@@ -29,9 +29,14 @@ class AttributeColumn(BaseModel):
     def _values_differ(self) -> Self:
         spelled: dict[str, str] = {}
         for value in self.values:
-            other = spelled.setdefault(fold(value), value)
-            if other is not value or not fold(value):
-                raise ValueError(f"{self.name}: expected values that differ, found {other!r} and {value!r}")
+            key = fold(value)
+            if not key:
+                raise ValueError(f"{self.name}: expected values that can be seen, found {value!r}")
+            if key in spelled:
+                raise ValueError(
+                    f"{self.name}: expected values that differ, found {spelled[key]!r} and {value!r}"
+                )
+            spelled[key] = value
         return self
 
 

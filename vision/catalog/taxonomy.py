@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from vision.catalog.category import Category
+from vision.catalog.category import Category, spanned
 from vision.catalog.folding import fold, nearest
-from vision.catalog.taxonomy_faults import find_faults, labels_at
+from vision.catalog.taxonomy_faults import FaultyTaxonomyError, find_faults, labels_at
 from vision.errors import CatalogError
 
 __all__ = ["Category", "Taxonomy"]
@@ -43,9 +43,9 @@ class Taxonomy:
     moved: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        faults = find_faults(self.levels, self.categories, self.moved)
+        faults = find_faults(self.version, self.levels, self.categories, self.moved)
         if faults:
-            raise CatalogError("\n".join(map(str, faults)))
+            raise FaultyTaxonomyError(faults)
 
     @classmethod
     def from_paths(cls, levels: Sequence[str], paths: Iterable[Sequence[str]], *, version: str = "1") -> Self:
@@ -54,19 +54,9 @@ class Taxonomy:
         A tuple may end early, or in empty labels, where nothing is told from there on.
 
         Raises:
-            CatalogError: a tuple is longer than `levels` or has a gap, or the tree has a fault.
+            CatalogError: a tuple has no label, more than there are levels, or a gap; or the tree has a fault.
         """
-        parents: list[dict[str, set[str]]] = [{} for _ in levels]
-        for path in dict.fromkeys(map(tuple, paths)):
-            told = _told(levels, path)
-            for position, label in enumerate(told):
-                parents[position].setdefault(label, set()).update(told[position - 1 : position])
-        categories = tuple(
-            Category(level=level, id=label, parents=tuple(sorted(above)))
-            for level, found in zip(levels, parents, strict=True)
-            for label, above in sorted(found.items())
-        )
-        return cls(version=version, levels=tuple(levels), categories=categories)
+        return cls(version=version, levels=tuple(levels), categories=spanned(levels, paths))
 
     def labels(self, level: str) -> tuple[str, ...]:
         """Class names of a level's head, sorted: its ids, and those of leaves above it.
@@ -74,22 +64,19 @@ class Taxonomy:
         Raises:
             CatalogError: there is no such level.
         """
-        return tuple(self._index(level))
-
-    def _index(self, level: str) -> Mapping[str, int]:
-        if level not in self._indices:
+        if level not in self._labels:
             raise CatalogError(f"level: expected one of {', '.join(self.levels)}, found '{level}'")
-        return self._indices[level]
+        return self._labels[level]
+
+    @cached_property
+    def _labels(self) -> Mapping[str, tuple[str, ...]]:
+        return {level: tuple(sorted(labels_at(self.levels, self.categories, level))) for level in self.levels}
 
     @cached_property
     def _indices(self) -> Mapping[str, Mapping[str, int]]:
-        """By level, its labels in order, with their places in it."""
         return {
-            level: {
-                label: index
-                for index, label in enumerate(sorted(labels_at(self.levels, self.categories, level)))
-            }
-            for level in self.levels
+            level: {label: index for index, label in enumerate(labels)}
+            for level, labels in self._labels.items()
         }
 
     @cached_property
@@ -132,18 +119,28 @@ class Taxonomy:
         Raises:
             CatalogError: it is neither; the message names the nearest ids.
         """
-        today = self._index(level)
-        moves = self.moved.get(level, {})
-        label = name
-        while label not in today and label in moves:
-            label = moves[label]
-        if label in today:
-            return label
-        close = ", ".join(f"'{one}'" for one in nearest(name, [*today, *moves]))
+        found = self.today(level, name)
+        if found is not None:
+            return found
+        close = ", ".join(
+            f"'{one}'" for one in nearest(name, [*self.labels(level), *self.moved.get(level, ())])
+        )
         raise CatalogError(
             f"level '{level}': expected an id of the taxonomy, found '{name}'"
             + (f"; nearest: {close}" if close else "")
         )
+
+    def today(self, level: str, name: str) -> str | None:
+        """As `label`, and None for what is neither.
+
+        Raises:
+            CatalogError: there is no such level.
+        """
+        self.labels(level)
+        labels, moves = self._indices[level], self.moved.get(level, {})
+        while name not in labels and name in moves:
+            name = moves[name]
+        return name if name in labels else None
 
     def name(self, level: str, label: str, language: str = "en") -> str:
         """The name of a label in a language, by `Category.name`.
@@ -185,25 +182,15 @@ class Taxonomy:
         try:
             read = _Document.model_validate_json(text)
         except ValidationError as error:
-            lines = [f"{'.'.join(map(str, one['loc'])) or 'file'}: {one['msg']}" for one in error.errors()]
+            lines = [
+                f"{'.'.join(map(str, one['loc'])) or 'file'}: {one['msg']}" for one in error.errors()[:20]
+            ]
             raise CatalogError("\n".join(f"{source}: {line}" for line in lines)) from error
         categories = tuple(Category(**dict(category)) for category in read.categories)
         try:
             return cls(version=read.version, levels=read.levels, categories=categories, moved=read.moved)
-        except CatalogError as error:
-            raise CatalogError("\n".join(f"{source}: {line}" for line in str(error).splitlines())) from error
-
-
-def _told(levels: Sequence[str], path: tuple[str, ...]) -> tuple[str, ...]:
-    """A label tuple without the empty labels at its end."""
-    told = path
-    while told and not told[-1]:
-        told = told[:-1]
-    if not told or len(told) > len(levels) or not all(told):
-        raise CatalogError(
-            f"labels: expected one for each of {', '.join(levels)}, from the first on and without a gap; found {path}"
-        )
-    return told
+        except FaultyTaxonomyError as error:
+            raise FaultyTaxonomyError(error.faults, lambda fault: f"{source}: {fault.where()}") from error
 
 
 class _Row(BaseModel):

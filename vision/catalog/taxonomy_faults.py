@@ -13,12 +13,12 @@ from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
-from typing_extensions import override
-
 from vision.catalog.category import Category
 from vision.catalog.folding import fold, nearest
+from vision.errors import CatalogError
 
 MAX_PATHS: Final = 1_000_000  # ways through the tree: with several parents they multiply from level to level
+_TOLD: Final = 20
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 Node = tuple[str, str]  # level and id
@@ -40,19 +40,37 @@ class Fault:
     level: str = ""
     id: str = ""
 
-    @override
-    def __str__(self) -> str:
+    def where(self) -> str:
+        """Level, category and field, as far as it concerns one."""
         where = [f"level '{self.level}'"] if self.level else []
         where += [f"category '{self.id}'"] if self.id else []
-        return ": ".join([*where, self.field, self.complaint])
+        return ": ".join([*where, self.field])
+
+
+class FaultyTaxonomyError(CatalogError):
+    """A tree has faults; the message has a line for each, up to a number that people still read.
+
+    Args:
+        where: what a line begins with, such as the file and the row, and ends it with the field.
+    """
+
+    def __init__(self, faults: Sequence[Fault], where: Callable[[Fault], str] = Fault.where) -> None:
+        lines = [f"{where(fault)}: {fault.complaint}" for fault in faults[:_TOLD]]
+        if len(faults) > _TOLD:
+            lines.append(f"and {len(faults) - _TOLD} more")
+        super().__init__("\n".join(lines))
+        self.faults = tuple(faults)
 
 
 def find_faults(
-    levels: Sequence[str], categories: Sequence[Category], moved: Mapping[str, Mapping[str, str]]
+    version: str,
+    levels: Sequence[str],
+    categories: Sequence[Category],
+    moved: Mapping[str, Mapping[str, str]],
 ) -> tuple[Fault, ...]:
     """All faults of the first kind that is found, since further ones may only follow from those."""
     checks: tuple[Callable[[], Iterator[Fault]], ...] = (
-        partial(_levels, levels),
+        partial(_levels, version, levels),
         partial(_fields, levels, categories),
         partial(_repeated, categories),
         partial(_cycles, levels, categories),
@@ -64,7 +82,9 @@ def find_faults(
     return next((found for check in checks if (found := tuple(check()))), ())
 
 
-def _levels(levels: Sequence[str]) -> Iterator[Fault]:
+def _levels(version: str, levels: Sequence[str]) -> Iterator[Fault]:
+    if complaint := _unfit(version):
+        yield Fault(field="version", complaint=complaint)
     if not levels:
         yield Fault(field="levels", complaint="expected at least one, found none")
     for level in levels:
@@ -231,7 +251,7 @@ def _moves(
     for level, moves in moved.items():
         if level not in levels:
             complaint = f"expected one of {', '.join(levels)}, found '{level}'"
-            yield Fault(field="moved", complaint=complaint)
+            yield Fault(level=level, id=next(iter(moves), ""), field="level", complaint=complaint)
             continue
         today = labels_at(levels, categories, level)
         for old in moves:

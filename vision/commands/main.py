@@ -22,6 +22,7 @@ from vision.errors import LoupeError, MissingExtraError
 GROUP: Final = "loupe.commands"
 _GROUP_HELP: Final = {
     "bundle": "Look into model bundles, verify and sign them.",
+    "catalog": "Place products in a shop's tree of categories.",
     "data": "Look at data before learning from it.",
     "edge": "Run a line: every part judged in time, or sent the safe way, and accounted for.",
     "fleet": "See the stations that report to a server.",
