@@ -1,8 +1,7 @@
 """From a manifest's columns to a catalog run: which tree, which titles, which attributes, which rows."""
 
 import json
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from training.catalog.lesson import allowed_paths
 from training.catalog.run import CatalogRun, TitleColumn
@@ -14,7 +13,7 @@ from vision.catalog.taxonomy import Taxonomy
 from vision.errors import CatalogError, ManifestError
 
 
-def plan_catalog(
+def plan_catalog(  # noqa: PLR0913  (a run is told this much)
     manifest: Manifest,
     items: tuple[Item, ...],
     recipe: Recipe,
@@ -40,13 +39,8 @@ def plan_catalog(
     """
     _check_columns(manifest, [*levels, *([text] if text else []), *attributes])
     try:
-        tree = taxonomy or _spanned(manifest, levels)
-        for item in manifest.items:
-            if not allowed_paths([item], tree).any():
-                labels = ", ".join(item.columns[level] for level in levels)
-                raise CatalogError(
-                    f"{item.columns.get('path', item.path)}: expected labels along one way through the tree, found {labels}"
-                )
+        tree = taxonomy or Taxonomy.from_paths(levels, map(_labels(levels), manifest.items))
+        _check_labels(manifest, tree)
         spec = AttributeSpec.from_items((item.columns for item in items), attributes) if attributes else None
     except CatalogError as error:
         raise ManifestError(f"{manifest.source}: {error}") from error
@@ -69,8 +63,18 @@ def plan_catalog(
     )
 
 
-def _spanned(manifest: Manifest, levels: Sequence[str]) -> Taxonomy:
-    return Taxonomy.from_paths(levels, ([item.columns[level] for level in levels] for item in manifest.items))
+def _labels(levels: Sequence[str]) -> Callable[[Item], tuple[str, ...]]:
+    return lambda item: tuple(item.columns[level] for level in levels)
+
+
+def _check_labels(manifest: Manifest, tree: Taxonomy) -> None:
+    lost = ~allowed_paths(manifest.items, tree).any(1)
+    if lost.any():
+        item = manifest.items[int(lost.int().argmax())]
+        raise CatalogError(
+            f"{item.path}: expected labels along one way through the tree, found {', '.join(_labels(tree.levels)(item))} "
+            f"({int(lost.sum())} such rows)"
+        )
 
 
 def _check_columns(manifest: Manifest, wanted: Sequence[str]) -> None:
@@ -85,19 +89,3 @@ def _check_columns(manifest: Manifest, wanted: Sequence[str]) -> None:
         raise ManifestError(
             f"--levels, --text, --attributes: expected each column once, found '{twice[0]}' again"
         )
-
-
-def read_tree(path: Path | None, levels: Sequence[str]) -> Taxonomy | None:
-    """The shop's own tree, where a file of it is given.
-
-    Raises:
-        CatalogError: it has a fault, or other levels than the manifest's columns.
-    """
-    from vision.catalog.taxonomy_files import read_taxonomy  # TODO
-
-    if path is None:
-        return None
-    tree = read_taxonomy(path, levels=levels)
-    if tree.levels != tuple(levels):
-        raise CatalogError(f"{path}: expected the levels {', '.join(levels)}, found {', '.join(tree.levels)}")
-    return tree

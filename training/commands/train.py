@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from training.catalog.plan import plan_catalog, read_tree
+from training.catalog.plan import plan_catalog
 from training.commands.options import (
     Data,
     Good,
@@ -23,6 +23,7 @@ from training.manifest import Manifest, good_label
 from training.model import check_weights
 from training.recipe import Recipe, read_recipe
 from training.run import BaseRun, Run, plan_run, read_run
+from vision.catalog.taxonomy_files import read_taxonomy
 from vision.commands.output import JsonFlag, Output
 from vision.errors import LoupeError, ManifestError, SettingsError, StorageError
 
@@ -103,7 +104,7 @@ def train(
             levels=columns,
             text=text,
             attributes=split_list(attributes),
-            taxonomy=read_tree(taxonomy, columns),
+            taxonomy=read_taxonomy(taxonomy, levels=columns) if taxonomy else None,
             weights=weights,
             minutes=minutes,
             seed=seed,
