@@ -51,12 +51,12 @@ def changes(old: Taxonomy, new: Taxonomy) -> Changes:
     }
     ancestors = Counter(map(_node, heirs.values()))
     kept = [(one, heirs[_node(one)]) for one in old.categories if _node(one) in heirs]
-    alone = [(one, heir) for one, heir in kept if ancestors[_node(heir)] == 1]
+    same = [(one, heir) for one, heir in kept if ancestors[_node(heir)] == 1 or _node(one) == _node(heir)]
     above = dict(zip(old.levels[1:], old.levels, strict=False))
     return Changes(
         added=tuple(_change(one) for one in new.categories if _node(one) not in ancestors),
         removed=tuple(_change(one) for one in old.categories if _node(one) not in heirs),
-        renamed=tuple(change for one, heir in alone for change in _renamed(one, heir)),
+        renamed=tuple(change for one, heir in same for change in _renamed(one, heir)),
         merged=tuple(
             _change(heir, one.id, heir.id)
             for one, heir in kept
@@ -64,7 +64,7 @@ def changes(old: Taxonomy, new: Taxonomy) -> Changes:
         ),
         moved=tuple(
             _change(heir, ", ".join(one.parents), ", ".join(heir.parents))
-            for one, heir in alone
+            for one, heir in same
             if _todays_parents(one, heirs, above) != set(heir.parents)
         ),
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
+from itertools import islice
 from typing import Final
 
 from vision.catalog.category import Category
@@ -51,13 +52,13 @@ class FaultyTaxonomyError(CatalogError):
     """A tree has faults; the message has a line for each, up to a number that people still read.
 
     Args:
-        where: what a line begins with, such as the file and the row, and ends it with the field.
+        where: what a line begins with; whoever read the tree from a file says the row and the column.
     """
 
     def __init__(self, faults: Sequence[Fault], where: Callable[[Fault], str] = Fault.where) -> None:
         lines = [f"{where(fault)}: {fault.complaint}" for fault in faults[:_TOLD]]
         if len(faults) > _TOLD:
-            lines.append(f"and {len(faults) - _TOLD} more")
+            lines.append("and more")
         super().__init__("\n".join(lines))
         self.faults = tuple(faults)
 
@@ -68,7 +69,7 @@ def find_faults(
     categories: Sequence[Category],
     moved: Mapping[str, Mapping[str, str]],
 ) -> tuple[Fault, ...]:
-    """All faults of the first kind that is found, since further ones may only follow from those."""
+    """Faults of the first kind that is found, since further ones may only follow from those; of many only some."""
     checks: tuple[Callable[[], Iterator[Fault]], ...] = (
         partial(_levels, version, levels),
         partial(_fields, levels, categories),
@@ -79,7 +80,7 @@ def find_faults(
         partial(_carried, levels, categories),
         partial(_moves, levels, categories, moved),
     )
-    return next((found for check in checks if (found := tuple(check()))), ())
+    return next((found for check in checks if (found := tuple(islice(check(), _TOLD + 1)))), ())
 
 
 def _levels(version: str, levels: Sequence[str]) -> Iterator[Fault]:
@@ -254,22 +255,25 @@ def _moves(
             yield Fault(level=level, id=next(iter(moves), ""), field="level", complaint=complaint)
             continue
         today = labels_at(levels, categories, level)
+        sound: set[str] = set()
         for old in moves:
-            complaint = _unfit(old) or _move(old, moves, today)
+            complaint = _unfit(old) or _move(old, moves, today, sound)
             if complaint:
                 yield Fault(level=level, id=old, field="moved_to", complaint=complaint)
 
 
-def _move(old: str, moves: Mapping[str, str], today: frozenset[str]) -> str:
+def _move(old: str, moves: Mapping[str, str], today: frozenset[str], sound: set[str]) -> str:
+    """Why an old id leads nowhere; those on a way that leads somewhere become `sound`, so that a long one is gone once."""
     if old in today:
         return f"expected an id that is no longer in use, found '{old}', which is"
     way, end = {old: None}, old  # a dict for its order
-    while end in moves:
+    while end in moves and end not in sound:
         end = moves[end]
         if end in way:
             return f"expected the way to end, found {' > '.join([*way, end])}"
         way[end] = None
-    if end in today:
+    if end in today or end in sound:
+        sound |= way.keys() - {end}
         return ""
     return f"expected an id of today, found {' > '.join(way)}, which is none{_close(end, today)}"
 

@@ -35,7 +35,7 @@ def taxonomy(
     ] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Check a taxonomy and show its tree; exit 2 with every fault where it has some.
+    """Check a taxonomy and show its tree; exit 2 with its faults where it has some.
 
     Example: `loupe catalog taxonomy taxonomy.csv --levels coarse_label,mid_label,fine_label`
     """

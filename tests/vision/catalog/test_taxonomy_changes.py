@@ -60,6 +60,14 @@ def leaf(name: str, *parents: str, **names: str) -> Category:
             tree(*OLD[:-2], leaf("w", "b"), leaf={"y": "w", "z": "w"}),
             {"merged": [("leaf", "w", "y", "w"), ("leaf", "w", "z", "w")]},
         ),
+        (  # into one that has itself moved and has another name
+            tree(*OLD[:-2], leaf("y", "a", en="Boots"), leaf={"z": "y"}),
+            {
+                "merged": [("leaf", "y", "z", "y")],
+                "renamed": [("leaf", "y", "", "en: Boots")],
+                "moved": [("leaf", "y", "b", "a")],
+            },
+        ),
         (tree(*OLD[:-1], leaf("z", "a", "b")), {"moved": [("leaf", "z", "b", "a, b")]}),
         (
             tree(*OLD[:2], leaf("x", "a", zh="鞋子", en="Shoes"), *OLD[3:]),
@@ -74,7 +82,7 @@ def leaf(name: str, *parents: str, **names: str) -> Category:
             {"merged": [("top", "a", "b", "a")]},
         ),
     ],
-    ids=["added", "removed", "another id", "merged", "both merged", "moved", "names", "parent's id", "parents merged"],
+    ids=["added", "removed", "another id", "merged", "both merged", "merged and moved", "moved", "names", "parent's id", "parents merged"],
 )  # fmt: skip
 def test_a_difference_is_told_once(new: Taxonomy, expected: dict[str, Any]) -> None:
     assert told(tree(*OLD), new) == NONE | expected

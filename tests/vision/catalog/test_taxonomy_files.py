@@ -1,5 +1,6 @@
 """Files that people keep are read whole, or refused with the file, the line and the column."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,15 @@ def test_columns_that_nobody_understands_are_refused(tmp_path: Path) -> None:
 def test_without_levels_a_file_of_leaves_cannot_be_read(tmp_path: Path) -> None:
     message = "shop.csv: expected the columns id and level, or to be told the levels, found: high, low"
     assert complaint(tmp_path / "shop.csv", "high,low\na,b\n") == message
+
+
+def test_the_examples_of_the_reference_are_read(tmp_path: Path) -> None:
+    reference = (Path(__file__).parents[3] / "docs" / "reference.md").read_text()
+    examples = re.findall(r"```(csv|json)\n(.*?)```", reference, re.DOTALL)
+    files = [written(tmp_path / f"{at}.{kind}", text) for at, (kind, text) in enumerate(examples)]
+    assert read_taxonomy(files[0]).label("kind", "joggers") == "running-shoes"
+    assert read_taxonomy(files[1], levels=LEVELS).labels("kind") == ("腰带", "跑步鞋")
+    assert read_taxonomy(files[2]).name("family", "boots", "zh") == "鞋"
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

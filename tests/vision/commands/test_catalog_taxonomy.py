@@ -1,4 +1,4 @@
-"""`loupe catalog taxonomy`: a tree for people, figures for programs, and every fault of a file."""
+"""`loupe catalog taxonomy`: a tree for people, figures for programs, and the faults of a file."""
 
 from pathlib import Path
 
