@@ -2,7 +2,8 @@
 
 The prepared tensor must match bit for bit, that of a JPEG within `JPEG_LEVELS`, since the standard leaves decoders that much; the
 logits within the file's stated tolerance. A bundle that prepares
-pictures differently here than where it was certified is refused before it judges a part.
+pictures differently here than where it was certified is refused before it judges a part. What a model takes beside pictures, and the
+logits of several levels, are kept in the same way.
 """
 
 import hashlib
@@ -16,16 +17,26 @@ from vision.bundle import GOLDEN, Bundle
 from vision.errors import BundleError, ImageError
 from vision.image import Pixels
 from vision.preprocess import PreprocessSpec, prepare_bytes
-from vision.session import Session
+from vision.session import Beside, Session
 
 JPEG_LEVELS: Final = 2
 _JPEG: Final = b"\xff\xd8"
+_LOGITS: Final = "logits"
+_BESIDE: Final = "beside_"
 
 
 def golden_arrays(
-    encoded: Sequence[bytes], spec: PreprocessSpec, sessions: Mapping[str, Session]
+    encoded: Sequence[bytes],
+    spec: PreprocessSpec,
+    sessions: Mapping[str, Session],
+    *,
+    beside: Beside | None = None,
 ) -> dict[str, npt.NDArray[Any]]:
-    """The contents of `golden.npz` for some encoded pictures, as this machine computes them."""
+    """The contents of `golden.npz` for some encoded pictures, as this machine computes them.
+
+    Args:
+        beside: further inputs by name, a row a picture.
+    """
     tensors = [prepare_bytes(data, spec).image_hwc for data in encoded]
     arrays: dict[str, npt.NDArray[Any]] = {
         f"encoded_{index}": np.frombuffer(data, np.uint8) for index, data in enumerate(encoded)
@@ -36,9 +47,16 @@ def golden_arrays(
         if data.startswith(_JPEG)
     }
     arrays["sha256"] = np.array([_digest(tensor) for tensor in tensors])
-    for name, session in sessions.items():
-        arrays[f"logits_{name}"] = session.run(np.stack(tensors), ["logits"])["logits"]
+    arrays |= {f"{_BESIDE}{name}": values for name, values in (beside or {}).items()}
+    for file, session in sessions.items():
+        found = session.run(np.stack(tensors), _logits(session), beside=beside)
+        arrays |= {f"{name}_{file}": values for name, values in found.items()}
     return arrays
+
+
+def _logits(session: Session) -> list[str]:
+    """The outputs that must come out the same: the logits, those of each level where there are several."""
+    return [name for name in session.outputs if name == _LOGITS or name.startswith(f"{_LOGITS}_")]
 
 
 def check_golden(bundle: Bundle, file: str, session: Session) -> float:
@@ -47,22 +65,29 @@ def check_golden(bundle: Bundle, file: str, session: Session) -> float:
     Raises:
         BundleError: a picture is prepared differently here, or the model answers differently.
     """
-    if "logits" not in session.outputs:
+    outputs = _logits(session)
+    if not outputs:
         raise BundleError(f"{bundle.path}: {file}: expected an output 'logits', found {session.outputs}")
     arrays = bundle.arrays(GOLDEN)
-    missing = {f"logits_{file}", "sha256", "encoded_0"} - set(arrays)
+    missing = {"sha256", "encoded_0", *(f"{name}_{file}" for name in outputs)} - set(arrays)
     if missing:
         raise BundleError(f"{bundle.path}: {GOLDEN}: expected an array '{min(missing)}', found none")
     tensors = [
         _golden_tensor(bundle, arrays, index, str(expected))
         for index, expected in enumerate(arrays["sha256"].tolist())
     ]
-    logits, golden = session.run(np.stack(tensors), ["logits"])["logits"], arrays[f"logits_{file}"]
-    if logits.shape != golden.shape:
-        raise BundleError(
-            f"{bundle.path}: {file}: expected golden logits of shape {golden.shape}, found {logits.shape}"
-        )
-    difference = float(np.abs(logits - golden).max())
+    beside = {
+        name.removeprefix(_BESIDE): values for name, values in arrays.items() if name.startswith(_BESIDE)
+    }
+    found = session.run(np.stack(tensors), outputs, beside=beside)
+    for name, logits in found.items():
+        golden = arrays[f"{name}_{file}"]
+        if logits.shape != golden.shape:
+            raise BundleError(
+                f"{bundle.path}: {file}: expected golden {name} of shape {golden.shape}, found {logits.shape}"
+            )
+    # NaN must not be hidden by another level's maximum
+    difference = float(np.max([np.abs(found[name] - arrays[f"{name}_{file}"]).max() for name in outputs]))
     tolerance = bundle.manifest.models[file].golden_tolerance
     if not difference <= tolerance:
         raise BundleError(

@@ -1,12 +1,13 @@
 """ONNX Runtime, met here alone: a model's bytes in, named arrays out.
 
-Takes uint8 pictures `(N, H, W, 3)` as `vision.preprocess` makes them. Knows nothing of labels, thresholds or
-files; which file and how many threads is `vision.qualify`'s to say.
+Takes uint8 pictures `(N, H, W, 3)` as `vision.preprocess` makes them, and what a model wants beside them. Knows nothing of labels,
+thresholds or files; which file and how many threads is `vision.qualify`'s to say.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -19,7 +20,17 @@ from vision.image import Pixels
 from vision.machine import this_machine
 
 Outputs: TypeAlias = dict[str, npt.NDArray[np.float32]]
+Beside: TypeAlias = Mapping[str, npt.NDArray[Any]]
 INPUT: Final = "image"
+_TYPES: Final = {"tensor(int64)": np.int64, "tensor(float)": np.float32}
+
+
+@dataclass(frozen=True, slots=True)
+class _Further:
+    """An input beside the picture: one row a picture, of a fixed shape."""
+
+    dtype: Any
+    shape: tuple[int, ...]
 
 
 @contextmanager
@@ -52,7 +63,8 @@ class Session:
         threads: within one run; all cores given to the process by default.
 
     Raises:
-        BundleError: not a model, or not with the input `image: uint8 (N, H, W, 3)`.
+        BundleError: not a model, or not with the input `image: uint8 (N, H, W, 3)`, beside which only int64 and float32 inputs
+            with a row a picture are understood.
     """
 
     def __init__(self, model: bytes, *, name: str = "model.onnx", threads: int | None = None) -> None:
@@ -71,28 +83,43 @@ class Session:
             raise BundleError(
                 f"{name}: expected an ONNX model that this runtime can load: {error}"
             ) from error
-        inputs = self._session.get_inputs()
+        inputs = {one.name: one for one in self._session.get_inputs()}
+        image = inputs.pop(INPUT, None)
         if not (
-            len(inputs) == 1
-            and inputs[0].name == INPUT
-            and inputs[0].type == "tensor(uint8)"
-            and len(inputs[0].shape) == 4
-            and not isinstance(inputs[0].shape[0], int)  # the batch is free
-            and inputs[0].shape[3] == 3
+            image is not None
+            and image.type == "tensor(uint8)"
+            and len(image.shape) == 4
+            and not isinstance(image.shape[0], int)  # the batch is free
+            and image.shape[3] == 3
+            and all(_is_further(one) for one in inputs.values())
         ):
-            found = ", ".join(f"{one.name}: {one.type} {one.shape}" for one in inputs) or "none"
-            raise BundleError(f"{name}: expected one input 'image: uint8 (N, H, W, 3)', found {found}")
+            every = ", ".join(f"{one.name}: {one.type} {one.shape}" for one in self._session.get_inputs())
+            raise BundleError(
+                f"{name}: expected an input 'image: uint8 (N, H, W, 3)' and beside it only int64 or float with a row a picture, "
+                f"found {every or 'none'}"
+            )
+        self._further = {
+            one: _Further(_TYPES[node.type], tuple(node.shape[1:])) for one, node in inputs.items()
+        }
         self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
 
-    def run(self, images_nhwc: Pixels, outputs: Iterable[str] | None = None) -> Outputs:
+    def run(
+        self, images_nhwc: Pixels, outputs: Iterable[str] | None = None, *, beside: Beside | None = None
+    ) -> Outputs:
         """Run a batch; the named outputs (all by default), float32, first axis the batch.
 
+        Args:
+            beside: further inputs by name, a row a picture; the model gets zeros for those that are not given.
+
         Raises:
-            BundleError: the model does not take pictures of that size, or has no such output.
+            BundleError: the model does not take pictures of that size, or has no such output or input.
         """
         wanted = list(outputs or self.outputs)
+        given = {
+            name: np.zeros((len(images_nhwc), *one.shape), one.dtype) for name, one in self._further.items()
+        }
         try:
-            values: list[Any] = self._session.run(wanted, {INPUT: images_nhwc})
+            values: list[Any] = self._session.run(wanted, {INPUT: images_nhwc, **given, **(beside or {})})
         except Exception as error:  # as above
             raise BundleError(
                 f"{self.name}: cannot run pictures of shape {images_nhwc.shape}: {error}"
@@ -107,3 +134,8 @@ class Session:
         """
         for batch in batch_sizes:
             self.run(np.zeros((batch, size_wh[1], size_wh[0], 3), np.uint8))
+
+
+def _is_further(node: Any) -> bool:
+    rows, *rest = node.shape
+    return node.type in _TYPES and not isinstance(rows, int) and all(isinstance(size, int) for size in rest)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _EPOCHS: Final = 30
 _BATCH: Final = 256
 _PACE: Final = 3e-3
+_LEAST_SPREAD: Final = 0.1  # of the mean one
 _TOLD_PACE: Final = 2e-2  # of what has no pretrained part
 
 
@@ -36,7 +37,8 @@ def learn_heads(
 ) -> None:
     """Learn the heads on the features of `pixels` (N, H, W, 3), the lesson's train part; the backbone is left as it was."""
     features = pooled_features(network, pixels, advance=advance)
-    middle, spread = features.mean(0), features.std(0).clamp(min=1e-6)
+    middle, spread = features.mean(0), features.std(0)
+    spread = spread.clamp(min=_LEAST_SPREAD * float(spread.mean()))  # one that hardly moves is noise
     features = (features - middle) / spread
     network.head.weight.data.zero_()
     heads = {name: value for name, value in network.named_parameters() if not name.startswith("backbone.")}

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from training.model import Seeing, start_from
-from vision.catalog.outputs import ATTRIBUTES, NO_IMAGE, TEXT, output_names
+from vision.catalog.outputs import ATTRIBUTES, IMAGE, NO_IMAGE, TEXT, output_names
 
 _INITIAL_SPREAD: Final = 0.05
 
@@ -44,7 +44,7 @@ class Shape:
     @property
     def modalities(self) -> tuple[str, ...]:
         """The branches, the picture's first."""
-        return ("image", *([TEXT] if self.buckets else []), *([ATTRIBUTES] if self.values else []))
+        return (IMAGE, *([TEXT] if self.buckets else []), *([ATTRIBUTES] if self.values else []))
 
 
 class CatalogNetwork(Seeing):
@@ -74,19 +74,24 @@ class CatalogNetwork(Seeing):
             self.register_buffer("offsets", torch.tensor(first), persistent=False)
 
     def terms(self, embedding: Tensor, *beside: Tensor) -> Tensor:
-        """What each modality says, before any trust: (N, modalities, classes), in the order of `shape.modalities`."""
+        """What each modality says, before any trust: (N, modalities, classes), in the order of `shape.modalities`.
+
+        In float32 whatever the precision of the rest: terms of several hundred cancel to logits of a few.
+        """
         given = dict(zip(self.shape.modalities[1:], beside, strict=True))
-        parts = [self.head(embedding)]
-        if TEXT in given:
-            parts.append(self.text_head(self.text(given[TEXT])) * _over_root(given[TEXT]))
-        if ATTRIBUTES in given:
-            parts.append(self._values(given[ATTRIBUTES]).sum(1))
-        return torch.stack(parts, 1)
+        with torch.autocast(embedding.device.type, enabled=False):
+            parts = [self.head(embedding.float())]
+            if TEXT in given:
+                parts.append(self.text_head(self.text(given[TEXT])) * _over_root(given[TEXT]))
+            if ATTRIBUTES in given:
+                parts.append(self._values(given[ATTRIBUTES]).sum(1))
+            return torch.stack(parts, 1)
 
     def fused(self, terms: Tensor) -> Tensor:
         """Logits (N, subsets, classes) for every subset of the modalities, from their terms; `subset_masks` is the order."""
         masks = subset_masks(len(self.shape.modalities)).to(terms.device)
-        return torch.einsum("nmc,sm->nsc", terms, masks * self.trust) + self.bias
+        with torch.autocast(terms.device.type, enabled=False):
+            return torch.einsum("nmc,sm->nsc", terms, masks * self.trust) + self.bias
 
     def _values(self, attributes: Tensor) -> Tensor:
         """What each attribute says, (N, A, classes); an absent one nothing."""

@@ -15,6 +15,7 @@ The terms are as they were added, so the bias is what the logits hold beside the
 from collections.abc import Sequence
 from typing import Final
 
+IMAGE: Final = "image"
 TEXT: Final = "text"
 ATTRIBUTES: Final = "attributes"
 NO_IMAGE: Final = "no_image"
