@@ -6,6 +6,7 @@
     │   ├── ManifestError       a data manifest or image folder cannot be used
     │   ├── BundleError         a model bundle is damaged, unsigned or not understood
     │   │   └── CertificateError    a certificate speaks of another model
+    │   ├── SearchIndexError    a search index is damaged, or of another model
     │   ├── SettingsError       an option, recipe or configuration file is wrong
     │   └── NotFoundError       what was named is not kept here
     ├── GuardError              a model was refused: parity or accuracy was not kept
@@ -56,6 +57,10 @@ class BundleError(InputError):
 
 class CertificateError(BundleError):
     """A certificate was issued for another model file, preprocessing or policy."""
+
+
+class SearchIndexError(InputError):
+    """A search index is damaged, of another model or dimension, or no index at all."""
 
 
 class SettingsError(InputError):
