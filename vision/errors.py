@@ -7,6 +7,7 @@
     │   ├── CatalogError        a taxonomy cannot be used, or does not hold a label
     │   ├── BundleError         a model bundle is damaged, unsigned or not understood
     │   │   └── CertificateError    a certificate speaks of another model
+    │   ├── SearchIndexError    a search index is damaged, or of another model
     │   ├── SettingsError       an option, recipe or configuration file is wrong
     │   └── NotFoundError       what was named is not kept here
     ├── GuardError              a model was refused: parity or accuracy was not kept
@@ -61,6 +62,10 @@ class BundleError(InputError):
 
 class CertificateError(BundleError):
     """A certificate was issued for another model file, preprocessing or policy."""
+
+
+class SearchIndexError(InputError):
+    """A search index is damaged, of another model or dimension, or no index at all."""
 
 
 class SettingsError(InputError):

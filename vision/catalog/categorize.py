@@ -185,7 +185,7 @@ class Categorizer:
         novelty = 0.0
         if IMAGE in asked.modalities:
             embedding = np.mean([one[EMBEDDING] for one in predictions], axis=0, dtype=np.float32)
-            score = self.novelty.scores(self.projection.project(embedding[None]), logits[-1][None])
+            score = self.novelty.scores(self.projection.project(embedding[None]))
             novelty = float(score[0]) / self.reading.novelty_radius
         status = self._status(asked, depth, novelty)
         return Categorization(
@@ -263,9 +263,7 @@ def pooled_logits(predictions: Sequence[RowPrediction], levels: Sequence[str]) -
     ]
 
 
-def deepest(
-    by_level: Sequence[Floats], promises: Sequence[LevelPromise] | None
-) -> tuple[int, int]:
+def deepest(by_level: Sequence[Floats], promises: Sequence[LevelPromise] | None) -> tuple[int, int]:
     """How many levels are answered for, and the most probable label at the last of them (at the first where there is none).
 
     A level is answered for when its most probable label reaches the certified threshold; without any promises all are.

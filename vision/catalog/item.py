@@ -48,7 +48,9 @@ def given_modalities(item: Item, spec: CatalogSpec) -> tuple[str, ...]:
     found = tuple(name for name in spec.modalities if there[name])
     if not found:
         told = ", ".join(name for name in (TEXT, ATTRIBUTES) if name in spec.modalities)
-        raise CatalogError(f"item: expected a photo{f', or any of {told}' if told else ''} that can be read, found none")
+        raise CatalogError(
+            f"item: expected a photo{f', or any of {told}' if told else ''} that can be read, found none"
+        )
     return found
 
 

@@ -1,0 +1,168 @@
+"""Embeddings of catalogs' pictures, computed once and kept: what the search figures rest on.
+
+Takes folders that hold a `manifest.csv` with the columns `path` and `fine_label` (and, where present, `coarse_label`, `split` and
+`iconic_path`), gives `Pictures`. The embeddings are a bundle's, or without one those of the warm start.
+"""
+
+import csv
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final, Self
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from training.model import build
+from training.processor import precision_here
+from training.recipe import read_recipe
+from vision.bundle import open_bundle
+from vision.errors import ManifestError
+from vision.files import atomic_path
+from vision.image import Pixels, read_bytes
+from vision.preprocess import PreprocessSpec, prepare_bytes
+from vision.session import Session
+
+SIZE_PX: Final = 160
+GREY_PX: Final = 64
+ICONIC: Final = "iconic"
+_BATCH: Final = 16
+
+Texts = npt.NDArray[np.str_]
+Embedder = Callable[[Pixels], npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pictures:
+    """N pictures in their manifests' order, each catalog's iconic ones after its own.
+
+    Attributes:
+        embeddings: float32 (N, D), as the network gives them.
+        greys: uint8 (N, GREY_PX, GREY_PX), to compare pixels by.
+        split: as the manifest says; `iconic` for a class's own picture.
+        digest: SHA-256 of the file.
+        model: whose embeddings these are.
+    """
+
+    embeddings: npt.NDArray[np.float32]
+    greys: npt.NDArray[np.uint8]
+    path: Texts
+    catalog: Texts
+    fine: Texts
+    coarse: Texts
+    split: Texts
+    digest: Texts
+    model: Texts
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> Self:
+        """The chosen rows."""
+        values: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
+        return type(self)(**{name: value[chosen] if value.ndim else value for name, value in values.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    path: Path
+    catalog: str
+    fine: str
+    coarse: str
+    split: str
+
+
+def pictures(
+    folders: Sequence[Path], kept: Path, bundle: Path | None = None, *, advance: Callable[[int], None]
+) -> Pictures:
+    """What `kept` holds, computed before if it is not there.
+
+    Raises:
+        ManifestError: a folder has no manifest, or not its columns.
+    """
+    if not kept.exists():
+        with atomic_path(kept) as unfinished, unfinished.open("wb") as file:
+            np.savez(file, **_computed(folders, bundle, advance))  # type: ignore[arg-type]
+    return read(kept)
+
+
+def read(kept: Path) -> Pictures:
+    """Pictures as an earlier run kept them."""
+    with np.load(kept, allow_pickle=False) as arrays:
+        return Pictures(**{one.name: arrays[one.name] for one in fields(Pictures)})
+
+
+def _computed(
+    folders: Sequence[Path], bundle: Path | None, advance: Callable[[int], None]
+) -> dict[str, npt.NDArray[Any]]:
+    rows = [row for folder in folders for row in _rows(folder)]
+    embedder, spec, model = _warm_start() if bundle is None else _of_bundle(bundle)
+    embeddings, greys, digests = [], [], []
+    for start in range(0, len(rows), _BATCH):
+        some = rows[start : start + _BATCH]
+        data = [read_bytes(row.path) for row in some]
+        prepared = [prepare_bytes(one, spec).image_hwc for one in data]
+        embeddings.append(embedder(np.stack(prepared)))
+        greys += [_grey(one) for one in prepared]
+        digests += [hashlib.sha256(one).hexdigest() for one in data]
+        advance(len(some))
+    columns = {name: np.array([str(getattr(row, name)) for row in rows]) for name in _Row.__slots__}
+    made: dict[str, npt.NDArray[Any]] = {
+        "embeddings": np.concatenate(embeddings),
+        "greys": np.stack(greys),
+        "digest": np.array(digests),
+    }
+    return columns | made | {"model": np.array(model)}
+
+
+def _rows(folder: Path) -> Iterator[_Row]:
+    manifest = folder / "manifest.csv"
+    try:
+        with manifest.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise ManifestError(f"{manifest}: cannot be read: {error.strerror}") from error
+    missing = {"path", "fine_label"} - rows[0].keys()
+    if missing:
+        raise ManifestError(f"{manifest}: expected a column '{min(missing)}', found: {', '.join(rows[0])}")
+    for row in rows:
+        yield _row(folder, row["path"], row, row.get("split", ""))
+    yield from _iconic(folder, rows)
+
+
+def _iconic(folder: Path, rows: Iterable[dict[str, str]]) -> Iterator[_Row]:
+    """Each class's own picture once."""
+    by_path = {row["iconic_path"]: row for row in rows if row.get("iconic_path")}
+    for path, row in sorted(by_path.items()):
+        yield _row(folder, path, row, ICONIC)
+
+
+def _row(folder: Path, path: str, row: dict[str, str], split: str) -> _Row:
+    return _Row(folder / path, folder.name, row["fine_label"], row.get("coarse_label", ""), split)
+
+
+def _warm_start() -> tuple[Embedder, PreprocessSpec, str]:
+    """In bf16 where the processor computes in it; its embeddings' cosine with those in float32 is 1.0000."""
+    network = build("resnet50", 2, "warmstart").eval()
+    spec = read_recipe("resnet50").preprocess.resized((SIZE_PX, SIZE_PX))
+    fast = precision_here() == "bf16-mixed"
+
+    @torch.inference_mode()
+    def embed(images_nhwc: Pixels) -> npt.NDArray[np.float32]:
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+            features = network.features(torch.from_numpy(images_nhwc))
+        return np.asarray(features.float().mean((2, 3)).numpy())
+
+    return embed, spec, f"warm start of ResNet-50 at {SIZE_PX} px"
+
+
+def _of_bundle(path: Path) -> tuple[Embedder, PreprocessSpec, str]:
+    bundle = open_bundle(path)
+    session = Session(bundle.read("model.onnx"), name=str(path))
+    name = f"{bundle.manifest.name} {bundle.manifest.version}"
+    return lambda images: session.run(images, ["embedding"])["embedding"], bundle.manifest.preprocess, name
+
+
+def _grey(image_hwc: Pixels) -> Pixels:
+    grey = cv2.cvtColor(image_hwc, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.resize(grey, (GREY_PX, GREY_PX), interpolation=cv2.INTER_AREA), np.uint8)

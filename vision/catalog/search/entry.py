@@ -1,0 +1,56 @@
+"""An item as it is kept: compact vectors and terms."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from vision.catalog.search.compact import Rows, compact, unit
+from vision.catalog.search.values import MAX_PHOTOS, Item, check_id, of_terms, terms_of
+from vision.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """`rows` int8 (P, D), one a photo; `terms` in order."""
+
+    item_id: str
+    rows: Rows
+    terms: tuple[str, ...]
+
+
+def entry_of(item: Item, dimension: int) -> Entry:
+    """An item in compact form.
+
+    Raises:
+        InputError: its id, terms or vectors are not as they should be; the item is named.
+    """
+    try:
+        item_id, terms = check_id(item.item_id), terms_of(item.categories, item.attributes)
+        return Entry(item_id=item_id, rows=_photos(item.vectors, dimension), terms=terms)
+    except InputError as error:
+        raise InputError(f"item {item.item_id[:64]!r}: {error}") from error
+
+
+def _photos(vectors: npt.NDArray[np.floating], dimension: int) -> Rows:
+    rows = compacted(vectors, dimension, "vectors")
+    if not 1 <= len(rows) <= MAX_PHOTOS:
+        raise InputError(f"vectors: expected 1 to {MAX_PHOTOS}, found {len(rows)}")
+    return rows
+
+
+def item_of(entry: Entry) -> Item:
+    """The item again, with vectors of length 1."""
+    categories, attributes = of_terms(entry.terms)
+    return Item(item_id=entry.item_id, vectors=unit(entry.rows), categories=categories, attributes=attributes)
+
+
+def compacted(vectors: npt.NDArray[np.floating], dimension: int, name: str) -> Rows:
+    """int8 (N, `dimension`) from vectors of that shape.
+
+    Raises:
+        InputError: `name` has another shape, or is not fit to be compared.
+    """
+    if vectors.ndim != 2 or vectors.shape[1] != dimension:
+        raise InputError(f"{name}: expected shape (N, {dimension}), found {vectors.shape}")
+    return compact(vectors, name)
