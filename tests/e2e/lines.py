@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,17 +94,17 @@ def running(
     *,
     watched: bool = True,
     command: tuple[object, ...] = ("run",),
-    **more: str,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Run]:
     """`folder/line.toml` at work: it has said so, has read the counter of the PLC it stands beside, and its heart beats there.
 
     Args:
         watched: the PLC is shown the heartbeat.
         command: `run`, or `record` with its options.
-        more: of the environment.
+        environment: beside the usual one.
     """
     reads, beats = (0, 0) if gate is None else (gate.reads, len(gate.beats))
-    run = _started(folder, command, more)
+    run = _started(folder, command, environment or {})
 
     def at_work() -> bool:
         if gate is None:
@@ -121,11 +121,11 @@ def running(
             sys.stderr.write("".join(run.said[-30:]))  # pytest shows it with the failure
 
 
-def _started(folder: Path, command: tuple[object, ...], more: dict[str, str]) -> Run:
+def _started(folder: Path, command: tuple[object, ...], environment: Mapping[str, str]) -> Run:
     verb, *options = map(str, command)
     process = subprocess.Popen(
         [LOUPE, "edge", verb, "--config", folder / "line.toml", "--json", *options],
-        env=clean_environment(folder) | {"COLUMNS": "1000"} | more,
+        env=clean_environment(folder) | {"COLUMNS": "1000"} | dict(environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -136,11 +136,13 @@ def _started(folder: Path, command: tuple[object, ...], more: dict[str, str]) ->
     return run
 
 
-def loupe(folder: Path, *arguments: object, **more: str) -> "subprocess.CompletedProcess[str]":
-    """One command, to its end; `more` of the environment."""
+def loupe(
+    folder: Path, *arguments: object, environment: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """One command, to its end."""
     return subprocess.run(
         [LOUPE, *map(str, arguments)],
-        env=clean_environment(folder) | {"COLUMNS": "1000"} | more,
+        env=clean_environment(folder) | {"COLUMNS": "1000"} | dict(environment or {}),
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
