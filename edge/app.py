@@ -2,7 +2,7 @@
 
 import contextlib
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -39,11 +39,6 @@ if TYPE_CHECKING:
 
 _MIB: Final = 2**20
 _Told = ParamSpec("_Told")
-_PATIENCE_S: Final = 5.0  # for a device to be reached by `check`
-_GLANCE_S: Final = 0.2
-_LAST_WORDS_S: Final = (
-    3.0  # for the last parts to be reported; what is not waits in the ledger for the next start
-)
 
 
 def open_model(bundle: Path, table: StationTable, settings: Settings, *, signed: bool = False) -> Inspector:
@@ -90,35 +85,26 @@ def run_line(
     """
     boot = uuid.uuid4().hex
     boards = {one.name: Board() for one in line.station}
-
-    def tell(station: str, what: str) -> None:
-        boards[station].alarm(what)
-        alarm(station, what)
-
+    tell = partial(_tell, boards, alarm)
     models, judges_of = None, open_judges
     if judges_of is None:
         models = Models(line, partial(_model, settings), alarm=tell)
         judges_of = models.judges
-    posts = []
-    for one in line.station:
-        judges, heard_by = judges_of(one, settings), [*listeners(one, boot)]
-        if models is not None:
-            heard_by.append(models.listener(one))
-        posts.append(
-            _post(
-                line,
-                one,
-                judges,
-                boot=boot,
-                board=boards[one.name],
-                alarm=partial(tell, one.name),
-                on_step=partial(on_step, one.name),
-                listeners=heard_by,
-            )
+    posts = [
+        _post(
+            line,
+            one,
+            judges_of(one, settings),
+            boot=boot,
+            board=boards[one.name],
+            alarm=partial(tell, one.name),
+            on_step=partial(on_step, one.name),
+            listeners=[*listeners(one, boot), *([] if models is None else [models.listener(one)])],
         )
-    feeds, watches = [one.feed for one in posts], [one.watch for one in posts]
-    uplink = None if line.uplink is None else uplink_module().Uplink(line.uplink, feeds)
-    view = None if line.view is None else _view(line.view.listen, watches, boot=boot, alarm=alarm)
+        for one in line.station
+    ]
+    uplink = None if line.uplink is None else uplink_module().Uplink(line.uplink, [one.feed for one in posts])
+    view = None if line.view is None else _view(line.view.listen, posts, boot=boot, alarm=alarm)
     started([one.name for one in line.station])
     return Running([one.thread for one in posts], uplink=uplink, view=view, models=models)
 
@@ -162,6 +148,12 @@ def _post(
     )
 
 
+def _tell(boards: Mapping[str, Board], alarm: Callable[[str, str], None], station: str, what: str) -> None:
+    """Show an alarm, and say it."""
+    boards[station].alarm(what)
+    alarm(station, what)
+
+
 def _both(first: Callable[_Told, None], second: Callable[_Told, None]) -> Callable[_Told, None]:
     """Tell two."""
 
@@ -173,12 +165,12 @@ def _both(first: Callable[_Told, None], second: Callable[_Told, None]) -> Callab
 
 
 def _view(
-    address: Address, watches: Sequence[Watch], *, boot: str, alarm: Callable[[str, str], None]
+    address: Address, posts: Sequence[_Post], *, boot: str, alarm: Callable[[str, str], None]
 ) -> "ViewServer | None":
     """The view; a line whose view cannot be had runs without it."""
     server = import_module("edge.view.server")
     try:
-        view: ViewServer = server.ViewServer(server.listen(address), watches, boot=boot)
+        view: ViewServer = server.ViewServer(server.listen(address), [one.watch for one in posts], boot=boot)
     except SettingsError as error:
         alarm("view", f"{error}; the line runs without it")
         return None

@@ -13,9 +13,10 @@ from edge.cameras.stream import StreamCamera
 from edge.line import StationTable
 from edge.ports import Actuator, Camera, Devices, Encoder, RecipeSource, Trigger
 from edge.recipes.operator import OperatorRecipe
+from edge.tables.brokers import BrokerTable
 from edge.tables.cameras import AravisTable, CameraTable, FolderTable
 from edge.tables.gates import CoilTable, JournalTable, LinesTable, MqttTable, RegisterTable
-from edge.tables.recipes import OperatorTable, RecipeSourceTable
+from edge.tables.recipes import OperatorTable, RecipeSourceTable, RecipeTopicTable
 from edge.tables.triggers import EdgeTable, FrameTable, InputTable, TimerTable
 from edge.triggers.camera import FrameCamera, FrameTrigger
 from edge.triggers.gpio import GpioTrigger
@@ -45,7 +46,7 @@ def devices_of(table: StationTable, folder: Path) -> Devices:
         trigger=_trigger(table, cameras[0]),
         cameras=cameras,
         actuator=_actuator(table),
-        recipe=None if table.changeover is None else _recipe(table.changeover.source, folder),
+        recipe=None if table.changeover is None else _recipe(table.name, table.changeover.source, folder),
         encoder=_encoder(table),
     )
 
@@ -124,9 +125,14 @@ def _plc(given: CoilTable | RegisterTable) -> Actuator:
     return actuator
 
 
-def _recipe(given: RecipeSourceTable, folder: Path) -> RecipeSource:
+def _recipe(station: str, given: RecipeSourceTable, folder: Path) -> RecipeSource:
     if isinstance(given, OperatorTable):
         return OperatorRecipe(folder)
+    if isinstance(given, RecipeTopicTable):
+        # with a dot, which no station's name has: a broker ends the older of two connections of one name
+        login = _login(given, f"loupe-{station}.recipe")
+        told: RecipeSource = _driver("edge.recipes.mqtt").TopicRecipe(login, given.topic)
+        return told
     recipe: RecipeSource = _driver("edge.recipes.modbus").RegisterRecipe(
         _link(given.address, given.unit), given.register_, table=given.table
     )
@@ -140,23 +146,25 @@ def _lines(given: LinesTable) -> Actuator:
 
 
 def _mqtt(station: str, given: MqttTable) -> Actuator:
-    module = _driver("edge.actuators.mqtt")
-    login = module.Login(
-        address=given.broker,
-        client=f"loupe-{station}",
-        user=given.user,
-        password_file=given.password_file,
-        tls=given.tls or given.ca is not None,
-        ca=given.ca,
-    )
-    actuator: Actuator = module.MqttActuator(
-        login,
+    actuator: Actuator = _driver("edge.actuators.mqtt").MqttActuator(
+        _login(given, f"loupe-{station}"),
         station=station,
         topic=given.topic,
         heartbeat=given.heartbeat or f"{given.topic}/alive",
         retain=given.retain,
     )
     return actuator
+
+
+def _login(given: BrokerTable, client: str) -> Any:
+    return _driver("edge.mqtt").Login(
+        address=given.broker,
+        client=client,
+        user=given.user,
+        password_file=given.password_file,
+        tls=given.tls or given.ca is not None,
+        ca=given.ca,
+    )
 
 
 def _encoder(table: StationTable) -> Encoder | None:

@@ -142,7 +142,8 @@ class Ledger:
             acknowledged: a server has every part up to this one.
 
         Raises:
-            StorageError: the disk refused; after a full disk the reserve was given up and did not suffice.
+            StorageError: the disk refused; after a full disk the reserve was given up and did not suffice. Or a text cannot be written
+                as UTF-8, or a number in 64 bits.
         """
         try:
             self._write(changes, acknowledged)
@@ -150,7 +151,7 @@ class Ledger:
             if error.sqlite_errorcode & 0xFF not in _FULL or not self._give_up_reserve():
                 raise StorageError(f"{self._folder / FILE}: cannot be written: {error}") from error
             self.commit(changes, acknowledged=acknowledged)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeEncodeError, OverflowError) as error:  # the last two: of values
             raise StorageError(f"{self._folder / FILE}: cannot be written: {error}") from error
 
     def close(self) -> None:

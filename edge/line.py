@@ -105,7 +105,9 @@ class StationTable(Table):
         changeover = self.changeover
         if changeover is not None:
             recipes = [one.model_copy(update={"bundle": folder / one.bundle}) for one in changeover.recipe]
-            changeover = changeover.model_copy(update={"recipe": tuple(recipes)})
+            changeover = changeover.model_copy(
+                update={"source": changeover.source.placed(folder), "recipe": tuple(recipes)}
+            )
         return self.model_copy(
             update={
                 "bundle": self.bundle and folder / self.bundle,

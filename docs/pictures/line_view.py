@@ -12,9 +12,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from edge.rig.plc import plc
 from tests.bundles import BLUE, part, spotted, stranger
 from tests.e2e.browser import browser
+from tests.e2e.lines import furnished
 from tests.e2e.serving import eventually
 from tests.e2e.test_edge_view import viewed
 
@@ -28,15 +28,14 @@ def main() -> None:
     plates[9], plates[4], plates[13] = spotted(8, cell_xy=(2, 1)), stranger(), spotted(13, colour=BLUE)
     with (
         tempfile.TemporaryDirectory() as name,
-        plc() as gate,
-        viewed(Path(name), gate, plates) as box,
+        viewed(furnished(Path(name), plates)) as line,
         browser(Path(name) / "profile") as page,
     ):
         page.size(1280, 760)
-        page.open(box.url)
+        page.open(line.url)
         eventually(lambda: page.text("#live").startswith("live"))
         time.sleep(2.0)  # until the browser has done what it does when it starts
-        gate.convey(PARTS, 0.15)
+        line.gate.convey(PARTS, 0.15)
         eventually(lambda: f"part {PARTS}" in page.text(".part"))
         time.sleep(1.0)  # for its picture
         shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")

@@ -57,15 +57,16 @@ class Family:
         self._started: list[tuple[Child, subprocess.Popen[bytes]]] = []
 
     def start(self, ending: threading.Event) -> None:
-        """Start each, and wait until it is ready or `ending` is set.
+        """Start all, and wait until each is ready or `ending` is set.
 
         Raises:
-            DeviceError: one is not ready in time, or its port is taken.
+            DeviceError: one is not ready in time, or its port is taken; then none is started.
         """
         for child in self._children:
             if child.port is not None and _answers(child.port):
                 raise DeviceError(f"{child.name}: port {child.port} is taken by another process")
-            self._started.append((child, self._start(child)))
+        self._started += [(child, self._start(child)) for child in self._children]
+        for child in self._children:
             self._await(child, ending)
 
     def wait(self, ending: threading.Event) -> None:

@@ -71,20 +71,16 @@ def install(
         before.check_installable()
         check_fits(bundle, model, before, older=older)
         _check_room(bundle, store.folder, keep_free=_KEEP_FREE + line.reserves_mib * 2**20)
-        slot = store.path(before.free)
-        with atomic_folder(slot) as unfinished:
+        with atomic_folder(store.path(before.free)) as unfinished:
             _copy(bundle, unfinished, step)
             step("test")
-            digest = _tested(test, unfinished, settings, source)
-            if digest != bundle.digest():
-                raise BundleError(f"{source}: expected it unchanged while it was copied, found another one")
+            digest = _tested(test, unfinished, settings, bundle)
             step("forget")
             store.update(lambda now: _same(now.beside(factory, _now()), before).forgotten(before.free))
             step("move")
         step("activate")
         new = Held(slot=before.free, version=bundle.manifest.version, digest=digest, since=_now())
-        forgotten = before.forgotten(before.free)
-        store.update(lambda now: _same(now, forgotten).installed(new, factory=factory))
+        store.update(lambda now: _same(now, before).installed(new, factory=factory))
         step("installed")
     return name, new
 
@@ -183,13 +179,16 @@ def _check_room(bundle: Bundle, folder: Path, *, keep_free: int) -> None:
 
 
 def _tested(
-    test: Callable[[Path, Iterable[Path]], str], folder: Path, settings: Settings, source: Path
+    test: Callable[[Path, Iterable[Path]], str], folder: Path, settings: Settings, bundle: Bundle
 ) -> str:
     """The digest; what is wrong is said of the bundle that was given, not of the copy, which is gone by then."""
     try:
-        return test(folder, settings.trusted_keys)
+        digest = test(folder, settings.trusted_keys)
     except BundleError as error:
-        raise BundleError(str(error).replace(str(folder), str(source))) from error
+        raise BundleError(str(error).replace(str(folder), str(bundle.path))) from error
+    if digest != bundle.digest():
+        raise BundleError(f"{bundle.path}: expected it unchanged while it was copied, found another one")
+    return digest
 
 
 def _copy(bundle: Bundle, folder: Path, step: Callable[[str], None]) -> None:

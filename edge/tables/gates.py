@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 from typing_extensions import override
 
+from edge.tables.brokers import BrokerTable
 from edge.tables.common import Device, DeviceTable, Line, Positive, Register, Topic, Unit
 from vision.inspection.policy import Decision
 
@@ -84,40 +85,22 @@ class RegisterTable(PlcGateTable):
         return self
 
 
-class MqttTable(DeviceTable):
+class MqttTable(BrokerTable):
     """A gate that listens to a broker, which tells it when the station is gone.
 
     Attributes:
         topic: of decisions.
         heartbeat: the topic that says that the station lives; `topic` and `/alive` where it is absent.
         retain: have the broker show the last decision to who listens later.
-        password_file: its first line.
-        ca: whom the broker's certificate must be signed by, as PEM; implies `tls`.
     """
 
     kind: Literal["mqtt"]
-    broker: Device
     topic: Topic
     heartbeat: Topic | None = None
     retain: bool = False
-    user: Annotated[str, Field(min_length=1)] | None = None
-    password_file: Path | None = None
-    tls: bool = False
-    ca: Path | None = None
-
-    @override
-    def placed(self, folder: Path) -> Self:
-        return self.model_copy(
-            update={
-                "password_file": None if self.password_file is None else folder / self.password_file,
-                "ca": None if self.ca is None else folder / self.ca,
-            }
-        )
 
     @model_validator(mode="after")
-    def _whose_password(self) -> Self:
-        if self.password_file is not None and self.user is None:
-            raise ValueError("user: expected whose password password_file holds, found none")
+    def _topics_differ(self) -> Self:
         if self.heartbeat == self.topic:
             raise ValueError(
                 f"heartbeat: expected another topic than the decisions', {self.topic}, found the same"

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from edge.tables.common import Device, DeviceTable, Register, Unit
+from edge.tables.brokers import BrokerTable
+from edge.tables.common import Device, DeviceTable, Register, Topic, Unit
 
 
 class RecipeRegisterTable(DeviceTable):
@@ -17,10 +18,19 @@ class RecipeRegisterTable(DeviceTable):
     unit: Unit = 1
 
 
+class RecipeTopicTable(BrokerTable):
+    """A broker's topic whose retained message is the code of the product that runs now."""
+
+    kind: Literal["mqtt"]
+    topic: Topic
+
+
 class OperatorTable(DeviceTable):
     """The code that `loupe edge recipe` last set."""
 
     kind: Literal["operator"]
 
 
-RecipeSourceTable = Annotated[RecipeRegisterTable | OperatorTable, Field(discriminator="kind")]
+RecipeSourceTable = Annotated[
+    RecipeRegisterTable | RecipeTopicTable | OperatorTable, Field(discriminator="kind")
+]

@@ -6,9 +6,9 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.bundles import make_bundle, part, spotted, stranger
+from tests.bundles import make_bundle
+from tests.e2e.lines import furnished
 from tests.e2e.serving import Server, inference_of, inspection_of, models_of
-from vision.image import encode_png
 
 Workplace = Callable[..., Path]
 
@@ -37,11 +37,7 @@ def workplace(plates: Path, tmp_path_factory: pytest.TempPathFactory) -> Workpla
 @pytest.fixture
 def box(tmp_path: Path) -> Path:
     """A box's folder: a bundle, and pictures that are accepted, rejected and sent to review in turn."""
-    make_bundle(tmp_path / "plates.loupe")
-    (tmp_path / "parts").mkdir()
-    for number, picture in enumerate([part(1), spotted(2), stranger()]):
-        (tmp_path / "parts" / f"{number}.png").write_bytes(encode_png(picture))
-    return tmp_path
+    return furnished(tmp_path)
 
 
 # Over the `server` of whichever module asks.

@@ -6,9 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 import psutil
 import pytest
@@ -16,14 +14,13 @@ import pytest
 from edge.ledger import Outcome, audit
 from edge.rig.gige import gige
 from edge.rig.rtsp import PACKAGES, libraries
-from tests.bundles import make_bundle
-from tests.e2e.serving import clean_environment, eventually
+from tests.e2e.lines import loupe, running
+from tests.e2e.serving import eventually
 from tests.edge.cameras.needs import missing_gige
 from vision.errors import StorageError
 
 pytestmark = pytest.mark.slow
 
-LOUPE: Final = str(Path(sys.executable).with_name("loupe"))
 needs_gige = pytest.mark.skipif(bool(missing_gige()), reason=missing_gige())
 
 
@@ -36,12 +33,6 @@ def missing_rtsp() -> str:
 
 
 needs_rtsp = pytest.mark.skipif(bool(missing_rtsp()), reason=missing_rtsp())
-
-
-@pytest.fixture
-def box(tmp_path: Path) -> Path:
-    make_bundle(tmp_path / "plates.loupe")
-    return tmp_path
 
 
 @pytest.fixture
@@ -76,37 +67,6 @@ def gige_camera(exposes: str) -> str:
         f'{{ kind = "aravis", device = "127.0.0.1", trigger = "{exposes}", region_xywh = [0, 0, 64, 64], pixel_format = "Mono8", '
         "frame_rate_hz = 10, timeout_s = 0.4, late_s = 0.4 }"
     )
-
-
-def loupe(box: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [LOUPE, *map(str, arguments)], env=clean_environment(box), capture_output=True, text=True, timeout=60
-    )
-
-
-@contextmanager
-def started(box: Path) -> "Iterator[subprocess.Popen[str]]":
-    process = subprocess.Popen(
-        [LOUPE, "edge", "run", "--config", box / "line.toml", "--json"],
-        env=clean_environment(box),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
-
-
-def stopped(process: "subprocess.Popen[str]") -> str:
-    """What it said on stderr."""
-    process.terminate()
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 0, said
-    return said
 
 
 def verdicts(box: Path) -> int:
@@ -153,32 +113,32 @@ def test_each_part_has_an_outcome_whatever_the_network_loses(box: Path, lost: in
 @needs_gige
 def test_a_camera_that_is_unplugged_makes_faults_and_is_used_again_when_it_is_back(box: Path) -> None:
     line(box, trigger='{ kind = "timer", period_s = 0.2 }', camera=gige_camera("software"))
-    with gige() as device, started(box) as process:
+    with gige() as device, running(box) as run:
         eventually(lambda: verdicts(box) >= 5)
         device.stop()
         time.sleep(1)
         before = verdicts(box)
         device.start()
         eventually(lambda: verdicts(box) >= before + 5)
-        said = stopped(process)
+        run.stop()
     found = audit(box / "loupe-data" / "infeed")
     assert found.balanced
     assert found.outcomes[Outcome.FAULT] + found.outcomes[Outcome.TIMEOUT] > 0
-    assert "camera 127.0.0.1: " in said
+    assert "camera 127.0.0.1: " in run.words
 
 
 @needs_gige
 def test_each_frame_of_a_camera_that_triggers_is_a_part_and_unplugging_it_is_said(box: Path) -> None:
     line(box, trigger='{ kind = "camera" }', camera=gige_camera("free"))
-    with gige() as device, started(box) as process:
+    with gige() as device, running(box) as run:
         eventually(lambda: verdicts(box) >= 10)
         device.stop()
         time.sleep(1)
         before = verdicts(box)
         device.start()
         eventually(lambda: verdicts(box) >= before + 5)
-        said = stopped(process)
-    assert "trigger: camera 127.0.0.1: " in said
+        run.stop()
+    assert "trigger: camera 127.0.0.1: " in run.words
     assert audit(box / "loupe-data" / "infeed").balanced
     seen = counters(box)
     assert seen == list(range(seen[0], seen[0] + len(seen)))
@@ -187,13 +147,14 @@ def test_each_frame_of_a_camera_that_triggers_is_a_part_and_unplugging_it_is_sai
 @needs_gige
 def test_after_kill_9_no_process_holds_the_camera(box: Path) -> None:
     line(box, trigger='{ kind = "timer", period_s = 0.2 }', camera=gige_camera("software"))
-    with gige(), started(box) as process:
+    with gige(), running(box) as run:
         eventually(lambda: verdicts(box) >= 3)
         (grabber,) = [
-            one for one in psutil.Process(process.pid).children() if "edge.cameras.grabber" in one.cmdline()
+            one
+            for one in psutil.Process(run.process.pid).children()
+            if "edge.cameras.grabber" in one.cmdline()
         ]
-        process.kill()
-        process.communicate()
+        run.kill()
         eventually(lambda: not grabber.is_running())
         assert loupe(box, "edge", "check", "--config", box / "line.toml").returncode == 0
 
@@ -201,10 +162,10 @@ def test_after_kill_9_no_process_holds_the_camera(box: Path) -> None:
 @needs_rtsp
 def test_each_frame_of_a_network_camera_is_a_part(box: Path, rtsp_source: str) -> None:
     line(box, trigger='{ kind = "camera" }', camera=f'{{ kind = "stream", source = "{rtsp_source}" }}')
-    with started(box) as process:
+    with running(box) as run:
         eventually(lambda: verdicts(box) >= 20)
-        said = stopped(process)
-    assert "sesame" not in said
+        run.stop()
+    assert "sesame" not in run.words
     found = audit(box / "loupe-data" / "infeed")
     assert found.balanced
     seen = counters(box)

@@ -113,10 +113,17 @@ def rig(root: Path) -> Iterator[Rig]:
             raise AssertionError(f"{one.said}; {err.read()}")
         yield one
     finally:
-        if one.process.poll() is None:
-            one.end(signal.SIGTERM)
+        code = one.end(signal.SIGTERM) if one.process.poll() is None else 0
         out.close()
         err.close()
+    assert code == 0
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """One that the tests leave as it is."""
+    with rig(tmp_path_factory.mktemp("rig")) as one:
+        yield one
 
 
 def loupe(one: Rig, *arguments: object) -> "subprocess.Popen[str]":
@@ -129,8 +136,9 @@ def loupe(one: Rig, *arguments: object) -> "subprocess.Popen[str]":
     )
 
 
-def test_the_example_reaches_the_rig_and_runs_against_it(tmp_path: Path) -> None:
-    with rig(tmp_path) as one, listening(one.first_port + 1) as listener:
+def test_the_example_reaches_the_rig_and_runs_against_it(shared: Rig) -> None:
+    one = shared
+    with listening(one.first_port + 1) as listener:
         checking = loupe(one, "edge", "check", "--config", one.example(), "--json")
         out, err = checking.communicate(timeout=PATIENCE_S)
         assert checking.returncode == 0, err + out
@@ -167,33 +175,28 @@ def seen(ledger: Path) -> int:
         return 0
 
 
-def test_the_rig_says_where_each_part_is(tmp_path: Path) -> None:
-    with rig(tmp_path) as one:
-        told = {line.split()[0]: line for line in one.said if line != READY}
-        for number, name in enumerate(["PLC", "broker", "server"]):
-            assert f"127.0.0.1:{one.first_port + number} " in told[name] + " "
-        assert {"camera", "stream"} <= told.keys(), "there, or what they lack"
-        assert set(one.children()) >= {"PLC", "broker", "server"}
+def test_the_rig_says_where_each_part_is(shared: Rig) -> None:
+    told = {line.split()[0]: line for line in shared.said if line != READY}
+    for number, name in enumerate(["PLC", "broker", "server"]):
+        assert f"127.0.0.1:{shared.first_port + number} " in told[name] + " "
+    assert {"camera", "stream"} <= told.keys(), "there, or what they lack"
+    assert set(shared.children()) >= {"PLC", "broker", "server"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_rig_ends_with_all_its_children(tmp_path: Path, number: signal.Signals) -> None:
+def test_the_rig_ends_with_all_its_children(tmp_path: Path) -> None:
     with rig(tmp_path) as one:
         children = [*psutil.Process(one.process.pid).children(recursive=True)]
-        assert one.end(number) == 0
+        assert one.end(signal.SIGINT) == 0
         assert not [child for child in children if child.is_running()]
 
 
-@pytest.mark.parametrize("name", ["PLC", "broker", "server"])
-def test_when_a_child_dies_all_end_and_it_is_said_which(tmp_path: Path, name: str) -> None:
+def test_when_a_child_dies_all_end_and_it_is_said_which(tmp_path: Path) -> None:
     with rig(tmp_path) as one:
         children = one.children()
-        children[name].kill()
+        children["server"].kill()
         assert one.process.wait(PATIENCE_S) == 1
         assert one.process.stderr is not None
-        assert (
-            f"{name} was ended by SIGKILL; see {one.folder}/{name.lower()}.log" in one.process.stderr.read()
-        )
+        assert f"server was ended by SIGKILL; see {one.folder}/server.log" in one.process.stderr.read()
         assert not [child for child in children.values() if child.is_running()]
 
 

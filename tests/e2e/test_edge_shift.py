@@ -1,14 +1,11 @@
 """`loupe edge record`, `replay` and `pictures`: real processes, a folder for a camera, a file for a gate."""
 
 import json
-import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
@@ -16,25 +13,13 @@ from edge.ledger import FILE, audit
 from edge.shelf import listing
 from edge.shift.format import FRAMES, HEADER, PARTS
 from edge.shift.reader import read_shifts
-from tests.bundles import make_bundle, part, spotted, stranger
-from tests.e2e.serving import clean_environment, eventually
+from tests.e2e.lines import loupe, running
+from tests.e2e.serving import eventually
 from tests.edge.shift.shifts import make_candidate
 from tests.pictures import small_disk
-from vision.image import decode, encode_png
+from vision.image import decode
 
 pytestmark = pytest.mark.slow
-
-LOUPE: Final = str(Path(sys.executable).with_name("loupe"))
-
-
-@pytest.fixture
-def box(tmp_path: Path) -> Path:
-    """A bundle, and pictures that are accepted, rejected and sent to review in turn."""
-    make_bundle(tmp_path / "plates.loupe")
-    (tmp_path / "parts").mkdir()
-    for number, picture in enumerate([part(1), spotted(2), stranger()]):
-        (tmp_path / "parts" / f"{number}.png").write_bytes(encode_png(picture))
-    return tmp_path
 
 
 def line(
@@ -66,34 +51,14 @@ def line(
     return path
 
 
-def loupe(box: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [LOUPE, "edge", *map(str, arguments)],
-        env=clean_environment(box),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
-def started(box: Path, *arguments: object) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [LOUPE, "edge", *map(str, arguments)],
-        env=clean_environment(box),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def record(box: Path, *arguments: object) -> None:
-    ended = loupe(box, "record", "--config", box / "line.toml", "--out", box / "shift", *arguments)
+    ended = loupe(box, "edge", "record", "--config", box / "line.toml", "--out", box / "shift", *arguments)
     assert ended.returncode == 0, ended.stderr
 
 
 def replayed(box: Path, *arguments: object, code: int = 0, station: str = "infeed") -> dict[str, Any]:
     """What a replay says of a station."""
-    ended = loupe(box, "replay", box / "shift", "--json", *arguments)
+    ended = loupe(box, "edge", "replay", box / "shift", "--json", *arguments)
     assert ended.returncode == code, ended.stderr
     said: dict[str, Any] = json.loads(ended.stdout)["stations"][station]
     return said
@@ -121,7 +86,7 @@ def test_a_recorded_line_is_judged_again_identically_and_agrees_with_its_ledger(
         assert (
             ended.part, ended.outcome, recorded.said.probability, recorded.bundle, shift.header.boot,
         ) == rows[recorded.n - 1]  # fmt: skip
-    people = loupe(box, "replay", box / "shift")
+    people = loupe(box, "edge", "replay", box / "shift")
     assert people.stdout.strip() == "infeed: 12 parts judged again, 12 of them identically"
 
 
@@ -141,43 +106,37 @@ def test_a_candidate_is_told_by_its_decisions_with_pictures(box: Path) -> None:
     ]
     page = (box / "changed" / "infeed" / "index.html").read_text()
     assert page.count("reject → review") == 3
-    people = loupe(box, "replay", box / "shift", "--candidate", candidate)
+    people = loupe(box, "edge", "replay", box / "shift", "--candidate", candidate)
     assert people.returncode == 0
     assert "parts that differ" in people.stdout
 
 
 def test_after_kill_9_there_is_what_was_recorded_until_then(box: Path) -> None:
     line(box, 1000, period_s=0.02)
-    process = started(box, "record", "--config", box / "line.toml", "--out", box / "shift")
     lines = box / "shift" / "infeed" / PARTS
-    eventually(lambda: (lines.exists() and lines.stat().st_size > 20_000) or process.poll() is not None)
-    process.kill()
-    process.communicate()
+    with running(box, command=("record", "--out", box / "shift")) as run:
+        eventually(lambda: lines.exists() and lines.stat().st_size > 20_000)
+        run.kill()
 
     said = replayed(box)
 
     assert said["cut_short"]
     assert said["judged"] == said["identical"] >= 10
-    again = loupe(box, "record", "--config", box / "line.toml", "--out", box / "shift")
+    again = loupe(box, "edge", "record", "--config", box / "line.toml", "--out", box / "shift")
     assert again.returncode == 2
     assert "--out: expected no folder or an empty one" in again.stderr
 
 
 def test_a_line_that_is_told_to_end_closes_its_recording(box: Path) -> None:
     line(box, 1000, stations=("infeed", "outfeed"))
-    process = started(
-        box, "record", "--config", box / "line.toml", "--out", box / "shift", "--station", "outfeed", "--json"
-    )
     lines = box / "shift" / "outfeed" / PARTS
-    eventually(lambda: (lines.exists() and lines.stat().st_size > 5_000) or process.poll() is not None)
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
+    with running(box, command=("record", "--out", box / "shift", "--station", "outfeed")) as run:
+        eventually(lambda: lines.exists() and lines.stat().st_size > 5_000)
+        stations = run.stop()
 
     (shift,) = read_shifts(box / "shift")
     assert shift.header.station == "outfeed"
     assert shift.closed
-    stations = json.loads(out)["stations"]
     assert shift.parts == sum(stations["outfeed"]["outcomes"].values())
     assert sum(stations["infeed"]["outcomes"].values()) > 0, "the other one is run as well"
     replayed(box, station="outfeed")
@@ -195,7 +154,7 @@ def test_a_picture_that_was_tampered_with_is_found(box: Path) -> None:
 
     assert len(said["spoilt"]) == 1
     assert (said["judged"], said["identical"]) == (5, 5)
-    assert "expected sha256" in loupe(box, "replay", box / "shift").stdout.replace("\n", " ")
+    assert "expected sha256" in loupe(box, "edge", "replay", box / "shift").stdout.replace("\n", " ")
 
 
 def test_what_differs_fails_on_the_same_machine_and_is_told_with_its_size_on_another(box: Path) -> None:
@@ -217,12 +176,15 @@ def test_what_differs_fails_on_the_same_machine_and_is_told_with_its_size_on_ano
     said = replayed(box)
     assert not said["same_machine"]
     assert said["largest_change"] == pytest.approx(1e-9, rel=1e-3)
-    assert "recorded on another machine: onnxruntime 0.1 there" in loupe(box, "replay", box / "shift").stdout
+    assert (
+        "recorded on another machine: onnxruntime 0.1 there"
+        in loupe(box, "edge", "replay", box / "shift").stdout
+    )
 
 
 def test_a_shift_in_which_the_parts_drift_replays_to_the_same_alarm(box: Path) -> None:
     for number in (1, 2):
-        (box / "parts" / f"{number}.png").unlink()
+        (box / "parts" / f"{number:02}.png").unlink()
     line(box, 60, period_s=0.03, more="drift_alpha = 0.01")
     record(box)
 
@@ -237,9 +199,9 @@ def test_a_shift_in_which_the_parts_drift_replays_to_the_same_alarm(box: Path) -
 
 def test_no_shift_and_another_recipe_end_with_2(box: Path) -> None:
     (box / "shift").mkdir()
-    ended = loupe(box, "replay", box / "shift")
+    ended = loupe(box, "edge", "replay", box / "shift")
     assert (ended.returncode, "expected a recorded shift, found none" in ended.stderr) == (2, True)
-    ended = loupe(box, "record", "--config", line(box, 1), "--out", box / "new", "--station", "none")
+    ended = loupe(box, "edge", "record", "--config", line(box, 1), "--out", box / "new", "--station", "none")
     assert ended.returncode == 2
     assert "--station: expected one of infeed, found none" in ended.stderr
     assert not (box / "new").exists()
@@ -250,9 +212,9 @@ def test_no_shift_and_another_recipe_end_with_2(box: Path) -> None:
 
 def test_what_was_not_accepted_is_kept_and_listed(box: Path) -> None:
     path = line(box, 9, top="pictures = { accept_share = 0.0 }")
-    assert loupe(box, "run", "--config", path).returncode == 0
+    assert loupe(box, "edge", "run", "--config", path).returncode == 0
 
-    listed = loupe(box, "pictures", box / "loupe-data" / "infeed", "--outcome", "reject", "--json")
+    listed = loupe(box, "edge", "pictures", box / "loupe-data" / "infeed", "--outcome", "reject", "--json")
 
     assert listed.returncode == 0, listed.stderr
     said = json.loads(listed.stdout)
@@ -261,30 +223,27 @@ def test_what_was_not_accepted_is_kept_and_listed(box: Path) -> None:
     assert {one["boot"] for one in said["parts"]} == {boot}
     for one in said["parts"]:
         (name,) = one["files"]
-        assert (Path(said["folder"]) / name).read_bytes() == (box / "parts" / "1.png").read_bytes()
+        assert (Path(said["folder"]) / name).read_bytes() == (box / "parts" / "01.png").read_bytes()
     everything = [one.label for one in listing(box / "loupe-data" / "infeed" / "pictures")]
     assert [(one.part, one.outcome) for one in everything] == [
         (number, outcome) for number, outcome in ledger(box, "part, outcome") if outcome != "accept"
     ]
-    assert "novel" in loupe(box, "pictures", box / "loupe-data" / "infeed").stdout
+    assert "novel" in loupe(box, "edge", "pictures", box / "loupe-data" / "infeed").stdout
 
 
 def test_none_are_kept_where_there_is_no_budget(box: Path) -> None:
     path = line(box, 3, top="pictures = { budget_mib = 0 }")
-    assert loupe(box, "run", "--config", path).returncode == 0
+    assert loupe(box, "edge", "run", "--config", path).returncode == 0
     assert not (box / "loupe-data" / "infeed" / "pictures").exists()
 
 
 @pytest.mark.parametrize("enough", [3, 11, 20])
 def test_after_kill_9_no_picture_is_torn(box: Path, enough: int) -> None:
-    path = line(box, 1000, period_s=0.02, top="pictures = { accept_share = 1.0 }")
+    line(box, 1000, period_s=0.02, top="pictures = { accept_share = 1.0 }")
     folder = box / "loupe-data" / "infeed" / "pictures"
-    process = started(box, "run", "--config", path)
-    eventually(
-        lambda: (folder.exists() and len(list(folder.glob("0*"))) >= enough) or process.poll() is not None
-    )
-    process.kill()
-    process.communicate()
+    with running(box) as run:
+        eventually(lambda: folder.exists() and len(list(folder.glob("0*"))) >= enough)
+        run.kill()
 
     kept = listing(folder)
     assert len(kept) >= enough
@@ -292,7 +251,7 @@ def test_after_kill_9_no_picture_is_torn(box: Path, enough: int) -> None:
         for name in one.names:
             assert decode((folder / name).read_bytes()).size_wh == (128, 128)
     path = line(box, 3, top="pictures = { accept_share = 1.0 }")
-    assert loupe(box, "run", "--config", path).returncode == 0
+    assert loupe(box, "edge", "run", "--config", path).returncode == 0
     after = listing(folder)
     assert after[: len(kept)] == kept
     assert len(after) == len(kept) + 3
@@ -307,7 +266,7 @@ def test_on_a_full_disk_every_part_is_decided_and_none_stored(box: Path) -> None
             top='data = "disk"\nreserve_mib = 1\npictures = { keep_free_mib = 1, accept_share = 1.0 }',
         )
         (disk / "other").write_bytes(bytes(5_300 * 1024))
-        ended = loupe(box, "run", "--config", path, "--json")
+        ended = loupe(box, "edge", "run", "--config", path, "--json")
 
         assert ended.returncode == 0, ended.stderr
         outcomes = json.loads(ended.stdout)["stations"]["infeed"]["outcomes"]
@@ -323,12 +282,12 @@ def test_on_a_full_disk_every_part_is_decided_and_none_stored(box: Path) -> None
 def test_a_recording_on_a_full_disk_delays_no_part_and_says_what_is_missing(box: Path) -> None:
     with small_disk(box / "disk", kibibytes=2048) as disk:
         path = line(box, 12)
-        ended = loupe(box, "record", "--config", path, "--out", disk / "shift", "--json")
+        ended = loupe(box, "edge", "record", "--config", path, "--out", disk / "shift", "--json")
         assert ended.returncode == 0, ended.stderr
         assert sum(json.loads(ended.stdout)["stations"]["infeed"]["outcomes"][one] for one in ("accept", "reject", "review")) == 12  # fmt: skip
         assert "recording: 12 of 12 judged parts are not in it" in ended.stderr.replace("\n", " ")
         (shift,) = read_shifts(disk / "shift")
         assert (shift.parts, shift.gaps, shift.closed) == (0, ((1, 12),), True)
-        said = loupe(box, "replay", disk / "shift")
+        said = loupe(box, "edge", "replay", disk / "shift")
         assert said.returncode == 0
         assert "12 parts were judged and could not be recorded" in said.stdout

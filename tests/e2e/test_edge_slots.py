@@ -1,12 +1,10 @@
 """Bundles installed on a running line: swapped between two parts, sent away when they are worse, and through kills."""
 
 import json
-import signal
 import sqlite3
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -20,7 +18,8 @@ from edge.rig.kills import conveyor
 from edge.rig.plc import COUNTER, HEARTBEAT, Plc, plc
 from edge.slots.state import Held
 from tests.bundles import part, spotted
-from tests.e2e.serving import clean_environment, eventually
+from tests.e2e.lines import Run, loupe, running
+from tests.e2e.serving import eventually
 from tests.edge.slots.world import NAME, Box, moody_model, slow_model, with_model
 from vision import signing
 from vision.bundle import GOLDEN, Bundle, pack_arrays, rewrite
@@ -29,7 +28,6 @@ from vision.signing import read_private
 
 pytestmark = pytest.mark.slow
 
-LOUPE: Final = str(Path(sys.executable).with_name("loupe"))
 PERIOD_S: Final = 0.1
 
 
@@ -64,17 +62,16 @@ class Line(Box):
         return self
 
     @property
-    def environment(self) -> dict[str, str]:
-        return clean_environment(self.folder) | {
-            "LOUPE_TRUSTED_KEYS": json.dumps([str(self.folder / "line.pub")])
-        }
+    def trust(self) -> dict[str, str]:
+        return {"LOUPE_TRUSTED_KEYS": json.dumps([str(self.folder / "line.pub")])}
 
     def loupe(self, *arguments: object, trusting: bool = True) -> "subprocess.CompletedProcess[str]":
-        environment = self.environment if trusting else clean_environment(self.folder)
-        given = [
-            str(one) for one in (LOUPE, "edge", *arguments, "--config", self.folder / "line.toml", "--json")
-        ]
-        return subprocess.run(given, env=environment, capture_output=True, text=True, timeout=120)
+        given = ("edge", *arguments, "--config", self.folder / "line.toml", "--json")
+        return loupe(self.folder, *given, environment=self.trust if trusting else None)
+
+    def runs(self) -> AbstractContextManager[Run]:
+        """`loupe edge run`, taking parts."""
+        return running(self.folder, self.gate, environment=self.trust)
 
     def install(self, bundle: Bundle) -> None:
         ended = self.loupe("install", bundle.path)
@@ -85,6 +82,11 @@ class Line(Box):
         assert ended.returncode == 0, ended.stderr
         found: dict[str, Any] = json.loads(ended.stdout)["models"][NAME]
         return found
+
+    def undone(self) -> tuple[str, str]:
+        """Version and reason of the last rollback; without starting a process."""
+        undone = self.store.read().last_rollback
+        return ("", "") if undone is None else (undone.version, undone.reason)
 
     def active(self) -> tuple[str | None, bool]:
         """Version in a slot, and whether it is on trial; without starting a process."""
@@ -126,52 +128,6 @@ def line(tmp_path: Path) -> Line:
     return Line(tmp_path)
 
 
-class Run:
-    def __init__(self, line: Line) -> None:
-        self.log = line.folder / "log"
-        with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                [LOUPE, "edge", "run", "--config", line.folder / "line.toml", "--json"],
-                env=line.environment,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-
-    @property
-    def said(self) -> str:
-        return " ".join(self.log.read_text().split())
-
-    def stop(self) -> dict[str, Any]:
-        self.process.send_signal(signal.SIGTERM)
-        out, _ = self.process.communicate(timeout=60)
-        assert self.process.returncode == 0, self.said
-        found: dict[str, Any] = json.loads(out)["stations"]["infeed"]["outcomes"]
-        return found
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-
-@contextmanager
-def running(line: Line) -> Iterator[Run]:
-    reads, beats = line.gate.reads, len(line.gate.beats)
-    run = Run(line)
-    try:
-        eventually(
-            lambda: (
-                (line.gate.reads > reads + 3 and len(line.gate.beats) > beats)
-                or run.process.poll() is not None
-            )
-        )
-        assert run.process.poll() is None, run.said
-        yield run
-    finally:
-        if run.process.poll() is None:
-            run.kill()
-
-
 def spoilt_golden(bundle: Bundle) -> bytes:
     """The golden set of a bundle, with answers that the model does not give."""
     arrays = bundle.arrays(GOLDEN)
@@ -194,7 +150,7 @@ def put_by_force(line: Line, bundle: Bundle, *, signed: bool) -> None:
 
 def test_a_swap_between_two_parts_loses_none_and_the_trial_confirms_it(line: Line) -> None:
     old, new = line.bundle("1.0"), line.bundle("1.1")
-    with plc() as gate, running(line.beside(gate, "[trial]\nparts = 30\nlatency_ratio = 20")) as run:
+    with plc() as gate, line.beside(gate, "[trial]\nparts = 30\nlatency_ratio = 20").runs() as run:
         with conveyor(gate, PERIOD_S):
             eventually(line.seen(10))
             line.install(new)
@@ -215,7 +171,7 @@ def test_a_swap_between_two_parts_loses_none_and_the_trial_confirms_it(line: Lin
     assert told["previous"]["version"] == "1.0"
     assert told["last_rollback"] is None
 
-    with plc() as gate, running(line.beside(gate)) as run:  # and it starts with it
+    with plc() as gate, line.beside(gate).runs() as run:  # and it starts with it
         with conveyor(gate, PERIOD_S):
             eventually(line.judges_by(new))
         run.stop()
@@ -236,12 +192,12 @@ def test_without_a_signature_by_a_trusted_key_nothing_is_installed(
     ended = line.loupe("install", line.bundle("1.1", signed_by=signed_by).path, trusting=trusting)
     assert ended.returncode == 2
     assert said in ended.stderr
-    assert line.status()["active"]["slot"] is None
+    assert line.active() == (None, False)
 
 
 def test_a_bundle_whose_golden_set_comes_out_otherwise_is_refused_and_the_line_goes_on(line: Line) -> None:
     new = line.bundle("1.1", contents={GOLDEN: spoilt_golden(line.bundle("1.0"))})
-    with plc() as gate, running(line.beside(gate)) as run:
+    with plc() as gate, line.beside(gate).runs() as run:
         with conveyor(gate, PERIOD_S):
             ended = line.loupe("install", new.path)
             eventually(line.seen(10))
@@ -259,7 +215,7 @@ def test_a_bundle_whose_golden_set_comes_out_otherwise_is_refused_and_the_line_g
 def test_a_slot_that_was_filled_past_the_checks_is_rolled_back_by_the_running_line(
     line: Line, signed: bool, said: str
 ) -> None:
-    with plc() as gate, running(line.beside(gate)) as run:
+    with plc() as gate, line.beside(gate).runs() as run:
         with conveyor(gate, PERIOD_S):
             eventually(line.seen(3))
             put_by_force(
@@ -270,8 +226,8 @@ def test_a_slot_that_was_filled_past_the_checks_is_rolled_back_by_the_running_li
         run.stop()
     assert line.unjudged() == []
     assert set(line.judged_by()) == {line.bundle("1.0").digest()}
-    assert said in line.status()["last_rollback"]["reason"]
-    assert "plates: 1.1 was rolled back" in run.said
+    assert said in line.undone()[1]
+    assert "plates: 1.1 was rolled back" in run.words
 
 
 @pytest.mark.parametrize(
@@ -282,7 +238,7 @@ def test_a_model_that_is_slower_or_fails_more_is_rolled_back(
     line: Line, model: Callable[[], bytes], reason: str
 ) -> None:
     old, new = line.bundle("1.0"), line.bundle("1.1", **with_model(model()))
-    with plc() as gate, running(line.beside(gate, "[trial]\nlatency_ratio = 8")) as run:
+    with plc() as gate, line.beside(gate, "[trial]\nlatency_ratio = 8").runs() as run:
         with conveyor(gate, PERIOD_S):
             eventually(line.seen(25))
             line.install(new)
@@ -293,10 +249,10 @@ def test_a_model_that_is_slower_or_fails_more_is_rolled_back(
         run.stop()
 
     assert audit(line.folder / "loupe-data" / "infeed").triggers == len(gate.parts)
-    told = line.status()
-    assert told["last_rollback"]["version"] == "1.1"
-    assert told["last_rollback"]["reason"].startswith(reason)
-    assert f"plates: 1.1 was rolled back: {reason}" in run.said
+    version, why = line.undone()
+    assert version == "1.1"
+    assert why.startswith(reason)
+    assert f"plates: 1.1 was rolled back: {reason}" in run.words
     assert line.judged_by().count(new.digest()) < 60
 
 
@@ -305,29 +261,29 @@ def test_a_program_that_is_killed_again_and_again_on_trial_comes_up_with_the_old
     with plc() as gate:
         line.beside(gate, "[trial]\nparts = 10000\nstarts = 2\nlatency_ratio = 100")
         with conveyor(gate, PERIOD_S):
-            with running(line) as run:
+            with line.runs() as run:
                 line.install(new)
                 eventually(line.judges_by(new))
                 run.kill()
             for _ in range(2):
-                with running(line) as run:
+                with line.runs() as run:
                     eventually(line.judges_by(new))
                     assert line.active() == ("1.1", True)
                     run.kill()
-            with running(line) as run:
+            with line.runs() as run:
                 assert line.active() == (None, False)
                 eventually(line.judges_by(old))
                 run.stop()
-        assert "2 starts ended badly" in line.status()["last_rollback"]["reason"]
-        assert "plates: 1.1 was rolled back" in run.said
+        assert "2 starts ended badly" in line.undone()[1]
+        assert "plates: 1.1 was rolled back" in run.words
 
 
 def test_a_program_that_is_ended_in_good_order_on_trial_goes_on_with_it(line: Line) -> None:
     new = line.bundle("1.1")
     line.install(new)
     with plc() as gate, conveyor(gate, PERIOD_S):
-        for _ in range(4):
-            with running(line.beside(gate, "[trial]\nparts = 10000\nstarts = 1\nlatency_ratio = 100")) as run:
+        for _ in range(3):
+            with line.beside(gate, "[trial]\nparts = 10000\nstarts = 1\nlatency_ratio = 100").runs() as run:
                 eventually(line.judges_by(new))
                 run.stop()
     assert line.active() == ("1.1", True)
@@ -335,7 +291,7 @@ def test_a_program_that_is_ended_in_good_order_on_trial_goes_on_with_it(line: Li
 
 def test_by_hand_back_to_what_ran_before_between_two_parts(line: Line) -> None:
     old, new = line.bundle("1.0"), line.bundle("1.1")
-    with plc() as gate, running(line.beside(gate, "[trial]\nparts = 10\nlatency_ratio = 100")) as run:
+    with plc() as gate, line.beside(gate, "[trial]\nparts = 10\nlatency_ratio = 100").runs() as run:
         with conveyor(gate, PERIOD_S):
             line.install(new)
             eventually(lambda: line.active() == ("1.1", False))
@@ -353,7 +309,7 @@ def test_by_hand_back_to_what_ran_before_between_two_parts(line: Line) -> None:
 @pytest.mark.parametrize("damage", ["file", "state", "folder"])
 def test_a_slot_or_a_state_that_is_damaged_at_the_start_is_passed_over(line: Line, damage: str) -> None:
     old, new = line.bundle("1.0"), line.bundle("1.1")
-    line.install(new)
+    put_by_force(line, new, signed=True)
     line.store.update(lambda now: now.confirmed())
     if damage == "file":
         (line.store.path("a") / "model.onnx").write_bytes(b"damage")
@@ -361,9 +317,9 @@ def test_a_slot_or_a_state_that_is_damaged_at_the_start_is_passed_over(line: Lin
         (line.store.path("a") / "manifest.json").unlink()
     else:
         line.store.file.write_bytes(line.store.file.read_bytes()[:-40])
-    with plc() as gate, running(line.beside(gate)) as run:
+    with plc() as gate, line.beside(gate).runs() as run:
         with conveyor(gate, PERIOD_S):
             eventually(line.judges_by(old))
         run.stop()
-    assert line.status()["active"]["slot"] is None
-    assert ("plates: 1.1 was rolled back" if damage != "state" else "the state was set aside") in run.said
+    assert line.active() == (None, False)
+    assert ("plates: 1.1 was rolled back" if damage != "state" else "the state was set aside") in run.words

@@ -2,14 +2,12 @@
 
 import json
 import signal
+import socket
 import sqlite3
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,80 +16,23 @@ import pytest
 from sqlalchemy import select
 
 from edge.ledger import FILE, Begun, Ended, Ledger, Outcome, audit
+from edge.line import read_line
+from edge.outbox import Feed, Mark
+from edge.reporting import Pace
+from edge.uplink import Uplink
 from server.auth import Role
 from server.storage.database import open_database
 from server.storage.tables import station_results
-from tests.bundles import part, spotted, stranger
 from tests.e2e.conftest import Workplace
-from tests.e2e.serving import clean_environment, eventually, serving, token
-from tests.e2e.test_edge_line import LOUPE, loupe
+from tests.e2e.lines import loupe, running
+from tests.e2e.serving import eventually, serving, token
 from tests.edge.deaf import deaf
-from vision.image import encode_png
 
 pytestmark = pytest.mark.slow
 
 QUEUED: Final = 10_000
+SOME: Final = 3_000  # enough to be ended in the middle of
 Parts = dict[tuple[str, int], tuple[str, str]]  # outcome and reason by boot and part
-
-
-@dataclass
-class Box:
-    """A running `loupe edge run`."""
-
-    folder: Path
-    process: "subprocess.Popen[str]"
-    said: list[str] = field(default_factory=list)
-    reader: threading.Thread | None = None
-
-    def stop(self) -> dict[str, Any]:
-        self.process.send_signal(signal.SIGTERM)
-        return self.ended()
-
-    def ended(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        out = self.process.stdout.read()
-        assert self.process.wait(30) == 0, self.said
-        self._drained()
-        stations: dict[str, Any] = json.loads(out)["stations"]
-        return stations
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(30)
-        self._drained()
-
-    def _drained(self) -> None:
-        if self.reader is not None:
-            self.reader.join(30)
-        for stream in (self.process.stdout, self.process.stderr):
-            if stream is not None:
-                stream.close()
-
-    def alarms(self, about: str) -> list[str]:
-        return [one for one in self.said if about in one]
-
-
-@contextmanager
-def running(folder: Path) -> Iterator[Box]:
-    process = subprocess.Popen(
-        [LOUPE, "edge", "run", "--config", folder / "line.toml", "--json"],
-        env=clean_environment(folder) | {"COLUMNS": "1000"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    box = Box(folder, process)
-    assert process.stderr is not None
-    box.reader = threading.Thread(target=lambda: box.said.extend(process.stderr or ()), daemon=True)
-    box.reader.start()
-    try:
-        eventually(lambda: any("running" in one for one in box.said) or process.poll() is not None)
-        assert process.poll() is None, box.said
-        yield box
-    finally:
-        if process.poll() is None:
-            box.kill()
-            sys.stderr.write("".join(box.said[-30:]))
 
 
 def line(
@@ -117,15 +58,6 @@ def line(
         """
     )
     return path
-
-
-@pytest.fixture
-def box_folder(plates: Path, tmp_path: Path) -> Path:
-    (tmp_path / "plates.loupe").write_bytes(plates.read_bytes())
-    (tmp_path / "parts").mkdir()
-    for number, picture in enumerate([part(1), spotted(2), stranger()]):
-        (tmp_path / "parts" / f"{number}.png").write_bytes(encode_png(picture))
-    return tmp_path
 
 
 @pytest.fixture
@@ -194,143 +126,169 @@ def counted(folder: Path) -> dict[str, Any]:
     return dict(listed[0]) if listed else {}
 
 
-def address_of(folder: Path) -> str:
-    """One that a server had, and another will."""
-    with serving(folder) as server:
-        return server.address
+def free_address() -> str:
+    """One that a server will have."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{taken.getsockname()[1]}"
 
 
-def all_there(server_folder: Path, box_folder: Path) -> None:
+def all_there(server_folder: Path, box: Path) -> None:
     """After the end of both: every part of the ledger is at the server, once, and neither counts anything else."""
-    kept, known = in_ledger(box_folder), at_server(server_folder)
+    kept, known = in_ledger(box), at_server(server_folder)
     assert known == kept
-    found = audit(box_folder / "loupe-data" / "infeed")
+    found = audit(box / "loupe-data" / "infeed")
     assert (found.balanced, found.triggers) == (True, len(kept))
     outcomes = counted(server_folder)["outcomes"]
     assert outcomes == {one.value: found.outcomes[one] for one in Outcome}, "none was counted twice"
 
 
 def test_what_waited_while_the_server_was_away_arrives_when_it_is_back(
-    box_folder: Path, server_folder: Path
+    box: Path, server_folder: Path
 ) -> None:
-    address = address_of(server_folder)
-    line(box_folder, address)
-    queue(box_folder)
-    with running(box_folder) as box:
-        eventually(lambda: bool(box.alarms("has been away")))
+    address = free_address()
+    line(box, address)
+    queue(box)
+    with running(box) as run:
+        eventually(lambda: bool(run.alarms("has been away")))
         with serving(server_folder, listen=address):
             eventually(lambda: reported(server_folder) > QUEUED)
-            stations = box.stop()
+            stations = run.stop()
     assert stations["infeed"]["outcomes"]["timeout"] == 0
-    all_there(server_folder, box_folder)
-    assert len(box.alarms("has been away")) == 1
-    assert len(box.alarms("is back after")) == 1
+    all_there(server_folder, box)
+    assert len(run.alarms("has been away")) == 1
+    assert len(run.alarms("is back after")) == 1
 
 
 def test_a_box_that_is_killed_while_it_reports_loses_and_doubles_nothing(
-    box_folder: Path, server_folder: Path
+    box: Path, server_folder: Path
 ) -> None:
-    queue(box_folder)
+    queue(box, SOME)
     reached = [0]
     with serving(server_folder) as server:
-        line(box_folder, server.address)
-        while len(reached) < 6:
-            with running(box_folder) as box:
+        line(box, server.address)
+        while len(reached) < 4:
+            with running(box) as run:
                 eventually(lambda: reported(server_folder) > reached[-1])
                 time.sleep(0.1)
-                box.kill()
+                run.kill()
             reached.append(reported(server_folder))
-        assert reached[2] < QUEUED, "it was killed in the middle"
-        with running(box_folder) as box:
-            eventually(lambda: reported(server_folder) > QUEUED)
-            box.stop()
-    all_there(server_folder, box_folder)
+        assert reached[2] < SOME, "it was killed in the middle"
+        with running(box) as run:
+            eventually(lambda: reported(server_folder) > SOME)
+            run.stop()
+    all_there(server_folder, box)
 
 
 def test_a_server_that_is_killed_while_it_keeps_loses_and_doubles_nothing(
-    box_folder: Path, server_folder: Path
+    box: Path, server_folder: Path
 ) -> None:
-    address = address_of(server_folder)
-    line(box_folder, address)
-    queue(box_folder)
+    address = free_address()
+    line(box, address)
+    queue(box, SOME)
     reached = [0]
-    with running(box_folder) as box:
-        while reached[-1] < QUEUED and len(reached) < 6:
+    with running(box) as run:
+        while reached[-1] < SOME and len(reached) < 4:
             with serving(server_folder, listen=address) as server:
                 eventually(lambda: reported(server_folder) > reached[-1])
                 server.kill()
             reached.append(reported(server_folder))
-        assert reached[1] < QUEUED, "it was killed in the middle"
+        assert reached[1] < SOME, "it was killed in the middle"
         with serving(server_folder, listen=address):
-            eventually(lambda: reported(server_folder) > QUEUED)
-            stations = box.stop()
+            eventually(lambda: reported(server_folder) > SOME)
+            stations = run.stop()
     assert stations["infeed"]["outcomes"]["timeout"] == 0
-    all_there(server_folder, box_folder)
+    all_there(server_folder, box)
 
 
-def test_a_server_that_hangs_costs_the_station_nothing(box_folder: Path) -> None:
+def test_a_server_that_hangs_costs_the_station_nothing(box: Path) -> None:
     with deaf() as address:
-        line(box_folder, str(address), parts=60)
-        queue(box_folder, 2000)
-        with running(box_folder) as box:
-            stations = box.ended()
+        line(box, str(address), parts=30)
+        queue(box, SOME)
+        with running(box) as run:
+            stations = run.ended()
     outcomes = stations["infeed"]["outcomes"]
-    assert (outcomes["timeout"], outcomes["fault"], sum(outcomes.values())) == (0, 0, 60)
+    assert (outcomes["timeout"], outcomes["fault"], sum(outcomes.values())) == (0, 0, 30)
 
 
 def test_a_server_that_freezes_in_the_middle_costs_the_station_nothing_either(
-    box_folder: Path, server_folder: Path
+    box: Path, server_folder: Path
 ) -> None:
-    queue(box_folder)
+    queue(box, SOME)
     with serving(server_folder) as server:
-        line(box_folder, server.address, parts=60)
-        with running(box_folder) as box:
+        line(box, server.address, parts=30)
+        with running(box) as run:
             eventually(lambda: reported(server_folder) > 0)
             server.process.send_signal(signal.SIGSTOP)
-            stations = box.ended()
+            stations = run.ended()
             server.process.send_signal(signal.SIGCONT)
     outcomes = stations["infeed"]["outcomes"]
-    assert (outcomes["timeout"], outcomes["fault"], sum(outcomes.values())) == (0, 0, 60)
+    assert (outcomes["timeout"], outcomes["fault"], sum(outcomes.values())) == (0, 0, 30)
     with serving(server_folder, listen=server.address):
-        line(box_folder, server.address)
-        with running(box_folder) as box:
-            eventually(lambda: reported(server_folder) > QUEUED + 60)
-            box.stop()
-    all_there(server_folder, box_folder)
+        line(box, server.address)
+        with running(box) as run:
+            eventually(lambda: reported(server_folder) > SOME + 30)
+            run.stop()
+    all_there(server_folder, box)
 
 
 def test_old_rows_go_once_they_are_reported_and_are_still_accounted_for(
-    box_folder: Path, server_folder: Path
+    box: Path, server_folder: Path
 ) -> None:
-    queue(box_folder, 3000)
+    queue(box, 1000)
     with serving(server_folder) as server:
-        line(box_folder, server.address, uplink="keep_rows = 100")
-        with running(box_folder) as box:
-            eventually(lambda: audit(box_folder / "loupe-data" / "infeed").pruned >= 2950)
-            box.stop()
-    found = audit(box_folder / "loupe-data" / "infeed")
+        line(box, server.address, uplink="keep_rows = 100")
+        with running(box) as run:
+            eventually(lambda: audit(box / "loupe-data" / "infeed").pruned >= 950)
+            run.stop()
+    found = audit(box / "loupe-data" / "infeed")
     assert (found.balanced, found.discarded) == (True, 0)
     assert found.triggers - found.pruned <= 170
     assert len(at_server(server_folder)) == found.triggers
-    assert in_ledger(box_folder).items() <= at_server(server_folder).items()
+    assert in_ledger(box).items() <= at_server(server_folder).items()
 
 
-def test_a_station_reports_as_itself_or_not_at_all(box_folder: Path, server_folder: Path) -> None:
+def test_a_station_reports_as_itself_or_not_at_all(box: Path, server_folder: Path) -> None:
+    said = list[str]()
     with serving(server_folder, auth={"required": True}) as server:
-        line(box_folder, server.address, uplink='token = "{station}.token"')
-        secret = box_folder / "infeed.token"
+        path = line(box, server.address, uplink='token = "{station}.token"')
+        secret = box / "infeed.token"
         secret.write_text(token(server_folder, "outfeed", Role.STATION) + "\n")
-        missed = check(box_folder)
+        missed = check(box)
         assert "station of station 'infeed', found that of outfeed" in missed["error"]
-        with running(box_folder) as box:
-            eventually(lambda: bool(box.alarms("found that of outfeed")))
+        queue(box, 100)
+        with reporting(path, said):
+            eventually(lambda: any("found that of outfeed" in one for one in said))
             assert at_server(server_folder) == {}
             secret.write_text(token(server_folder, "infeed", Role.STATION) + "\n")
-            eventually(lambda: bool(box.alarms("is back after")))
-            box.stop()
-        assert check(box_folder)["error"] == ""
-    all_there(server_folder, box_folder)
-    assert not any(secret.read_text().strip() in one for one in box.said)
+            eventually(lambda: any("is back after" in one for one in said))
+            eventually(lambda: reported(server_folder) == 100)
+        assert check(box)["error"] == ""
+    all_there(server_folder, box)
+    assert not any(secret.read_text().strip() in one for one in said)
+
+
+@contextmanager
+def reporting(path: Path, said: list[str]) -> Iterator[None]:
+    """The uplink of a line without the rest, which asks again sooner than a person can help."""
+    read = read_line(path)
+    assert read.uplink is not None
+    mark, folder = Mark(), read.data / "infeed"
+    mark.opened.set()
+    feed = Feed(
+        station="infeed",
+        boot="boot",
+        folder=folder,
+        mark=mark,
+        counts=lambda: audit(folder).outcomes,
+        alarm=said.append,
+    )
+    uplink = Uplink(read.uplink, [feed], pace=replace(Pace(), lasting_s=0.2))
+    uplink.start()
+    try:
+        yield
+    finally:
+        uplink.stop(10)
 
 
 def check(folder: Path) -> dict[str, str]:
@@ -339,35 +297,3 @@ def check(folder: Path) -> dict[str, str]:
     (found,) = [one for one in json.loads(done.stdout)["found"] if one["what"] == "uplink"]
     assert done.returncode == (1 if found["error"] else 0)
     return dict(found)
-
-
-@pytest.mark.parametrize(
-    ("uplink", "said"),
-    [
-        ("keep_rows = 1", "uplink.keep_rows: input should be greater than or equal to 100, found 1"),
-        ("max_rows = 500", "uplink: max_rows: expected at least keep_rows, 100000, found 500"),
-        ("colour = 1", "uplink.colour: expected one of "),
-        (
-            'tls = { key = "k.pem" }',
-            "uplink.tls: expected certificate and key together, found no certificate",
-        ),
-        (
-            'token = "t"',
-            "uplink: tls: expected a table, since a token must not leave this machine in plain text",
-        ),
-    ],
-)
-def test_an_uplink_that_is_wrong_is_refused_by_its_field(box_folder: Path, uplink: str, said: str) -> None:
-    path = line(box_folder, "192.0.2.1:50051", uplink=uplink)
-    ended = loupe(box_folder, "edge", "check", "--config", path)
-    assert ended.returncode == 2
-    assert said in " ".join(ended.stderr.split())
-
-
-def test_several_stations_cannot_share_a_token(box_folder: Path) -> None:
-    path = line(box_folder, "127.0.0.1:1", uplink='token = "secret"')
-    text = path.read_text()
-    path.write_text(text + text[text.index("[[station]]") :].replace('"infeed"', '"outfeed"'))
-    ended = loupe(box_folder, "edge", "check", "--config", path)
-    assert ended.returncode == 2
-    assert "uplink.token: expected {station} in it" in " ".join(ended.stderr.split())

@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.publish import single
 
 from edge.rig.broker import PACKAGE, Broker, program
 
@@ -87,6 +88,11 @@ def listening(port: int, topic: str = "#") -> Iterator[Listener]:
         client.disconnect()
         client.loop_stop()
         client.on_connect = client.on_message = client.on_subscribe = None
+
+
+def say(port: int, topic: str, what: object) -> None:
+    """Say it to whoever listens now or later; returns once the broker has it."""
+    single(topic, str(what), qos=1, retain=True, hostname="127.0.0.1", port=port)
 
 
 def _subscribe(client: Client, topic: str) -> None:

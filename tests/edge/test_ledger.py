@@ -5,7 +5,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import given, settings
@@ -130,6 +130,22 @@ def test_changes_are_kept_all_or_none(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="part 1 is not open"):
         ledger.commit([ended(1, Outcome.REJECT)])
     assert audit(tmp_path).outcomes[Outcome.ACCEPT] == 1
+
+
+@pytest.mark.parametrize(
+    ("unwritable", "said"),
+    [({"detail": "\udc80.png"}, "surrogates not allowed"), ({"frame_id": 2**64}, "too large")],
+)
+def test_what_sqlite_cannot_write_is_refused_and_leaves_the_ledger_usable(
+    tmp_path: Path, unwritable: dict[str, Any], said: str
+) -> None:
+    ledger = opened(tmp_path)
+    ledger.commit([begun(1)])
+    with pytest.raises(StorageError, match=rf"ledger\.db: cannot be written: .*{said}"):
+        ledger.commit([begun(2), ended(1, **unwritable)])
+    assert (audit(tmp_path).triggers, audit(tmp_path).open) == (1, 1)
+    ledger.commit([ended(1)])
+    assert audit(tmp_path).balanced
 
 
 def test_a_damaged_ledger_is_set_aside_and_a_new_one_begun(tmp_path: Path) -> None:

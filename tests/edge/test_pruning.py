@@ -4,12 +4,14 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from typing_extensions import override
 
 from edge.ledger import FILE, Begun, Ended, Ledger, Outcome, audit
 from edge.pruning import AT_ONCE, Limits
@@ -115,63 +117,69 @@ def test_a_ledger_of_an_older_loupe_is_read_counted_and_taken_over(tmp_path: Pat
     assert (audit(tmp_path).triggers, audit(tmp_path).pruned) == (8, 3)
 
 
-def test_any_history_balances(tmp_path_factory: pytest.TempPathFactory) -> None:
-    class History(RuleBasedStateMachine):
-        """A station, a server that acknowledges, and a power switch."""
+class History(RuleBasedStateMachine):
+    """A station, a server that acknowledges, and a power switch."""
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.folder = tmp_path_factory.mktemp("ledger")
-            self.ended: Counter[Outcome] = Counter()
-            self.still_open: list[int] = []
-            self.last = self.acknowledged = self.highest = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self._made = TemporaryDirectory(prefix="ledger-")
+        self.folder = Path(self._made.name)
+        self.ended: Counter[Outcome] = Counter()
+        self.still_open: list[int] = []
+        self.last = self.acknowledged = 0
 
-        @initialize(keep=st.integers(1, 4), more=st.integers(0, 4))
-        def begin(self, keep: int, more: int) -> None:
-            self.limits = Limits(keep_rows=keep, max_rows=keep + more)
-            self.ledger = opened(self.folder, self.limits)
+    @initialize(keep=st.integers(1, 4), more=st.integers(0, 4))
+    def begin(self, keep: int, more: int) -> None:
+        self.limits = Limits(keep_rows=keep, max_rows=keep + more)
+        self.ledger = opened(self.folder, self.limits)
 
-        @rule(parts=st.integers(1, 4))
-        def trigger(self, parts: int) -> None:
-            new = list(range(self.last + 1, self.last + parts + 1))
-            self.ledger.commit([Begun(part=one, at=NOON) for one in new], acknowledged=self.acknowledged)
-            self.last += parts
-            self.still_open += new
+    @rule(parts=st.integers(1, 4))
+    def trigger(self, parts: int) -> None:
+        new = list(range(self.last + 1, self.last + parts + 1))
+        self.ledger.commit([Begun(part=one, at=NOON) for one in new], acknowledged=self.acknowledged)
+        self.last += parts
+        self.still_open += new
 
-        @rule(data=st.data())
-        def end(self, data: Any) -> None:
-            if self.still_open:
-                part = data.draw(st.sampled_from(self.still_open))
-                outcome = data.draw(st.sampled_from(Outcome))
-                self.still_open.remove(part)
-                self.ledger.commit(
-                    [Ended(part=part, outcome=outcome, reason="x")], acknowledged=self.acknowledged
-                )
-                self.ended[outcome] += 1
+    @rule(data=st.data())
+    def end(self, data: Any) -> None:
+        if self.still_open:
+            part = data.draw(st.sampled_from(self.still_open))
+            outcome = data.draw(st.sampled_from(Outcome))
+            self.still_open.remove(part)
+            self.ledger.commit(
+                [Ended(part=part, outcome=outcome, reason="x")], acknowledged=self.acknowledged
+            )
+            self.ended[outcome] += 1
 
-        @rule(share=st.floats(0, 1))
-        def acknowledge(self, share: float) -> None:
-            up_to = min(self.still_open, default=self.last + 1) - 1
-            self.acknowledged = max(self.acknowledged, round(share * up_to))
+    @rule(share=st.floats(0, 1))
+    def acknowledge(self, share: float) -> None:
+        up_to = min(self.still_open, default=self.last + 1) - 1
+        self.acknowledged = max(self.acknowledged, round(share * up_to))
 
-        @rule(forgets=st.booleans())
-        def crash(self, forgets: bool) -> None:
-            self.ledger.close()
-            self.ledger = opened(self.folder, self.limits)
-            self.ended[Outcome.FAULT] += len(self.still_open)
-            self.still_open.clear()
-            self.acknowledged = 0 if forgets else self.acknowledged
+    @rule(forgets=st.booleans())
+    def crash(self, forgets: bool) -> None:
+        self.ledger.close()
+        self.ledger = opened(self.folder, self.limits)
+        self.ended[Outcome.FAULT] += len(self.still_open)
+        self.still_open.clear()
+        self.acknowledged = 0 if forgets else self.acknowledged
 
-        @invariant()
-        def balances(self) -> None:
-            found = audit(self.folder)
-            assert (found.triggers, found.open, found.missing) == (self.last, len(self.still_open), 0)
-            assert Counter({one: count for one, count in found.outcomes.items() if count}) == self.ended
-            left = numbers(self.folder)
-            assert left == list(range(found.pruned + 1, self.last + 1)), "rows without a gap"
-            assert len(left) >= min(self.last, self.limits.keep_rows)
-            assert found.discarded == self.ledger.discarded
+    @invariant()
+    def balances(self) -> None:
+        found = audit(self.folder)
+        assert (found.triggers, found.open, found.missing) == (self.last, len(self.still_open), 0)
+        assert Counter({one: count for one, count in found.outcomes.items() if count}) == self.ended
+        left = numbers(self.folder)
+        assert left == list(range(found.pruned + 1, self.last + 1)), "rows without a gap"
+        assert len(left) >= min(self.last, self.limits.keep_rows)
+        assert found.discarded == self.ledger.discarded
 
+    @override
+    def teardown(self) -> None:
+        self._made.cleanup()
+
+
+def test_any_history_balances() -> None:
     run_state_machine_as_test(
         History, settings=settings(max_examples=30, stateful_step_count=30, deadline=None)
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge.ledger import Ended, Ledger, Outcome
+from edge.line import read_line
 from edge.outbox import Feed, Mark
 from edge.reporting import Pace
 from edge.uplink import Uplink, reach
@@ -115,3 +116,49 @@ def test_whether_a_server_is_reached_is_said(tmp_path: Path) -> None:
 def test_a_line_without_a_server_does_not_even_load_grpc() -> None:
     program = "import sys, edge.app, edge.commands.run; sys.exit('grpc' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def line(folder: Path, server: str, uplink: str, stations: tuple[str, ...] = ("infeed",)) -> Path:
+    path = folder / "line.toml"
+    tables = [
+        f"""
+        [[station]]
+        name = "{name}"
+        bundle = "none.loupe"
+        due_s = 1
+        trigger = {{ kind = "timer", period_s = 1 }}
+        camera = {{ kind = "folder", folder = "parts" }}
+        actuator = {{ kind = "journal", path = "gate.jsonl" }}
+        """
+        for name in stations
+    ]
+    path.write_text("\n".join([f'[uplink]\nserver = "{server}"\n{uplink}', *tables]))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("uplink", "said"),
+    [
+        ("keep_rows = 1", "uplink.keep_rows: input should be greater than or equal to 100, found 1"),
+        ("max_rows = 500", "uplink: max_rows: expected at least keep_rows, 100000, found 500"),
+        ("colour = 1", "uplink.colour: expected one of "),
+        (
+            'tls = { key = "k.pem" }',
+            "uplink.tls: expected certificate and key together, found no certificate",
+        ),
+        (
+            'token = "t"',
+            "uplink: tls: expected a table, since a token must not leave this machine in plain text",
+        ),
+    ],
+)
+def test_an_uplink_that_is_wrong_is_refused_by_its_field(tmp_path: Path, uplink: str, said: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_line(line(tmp_path, "192.0.2.1:50051", uplink))
+    assert said in str(refused.value)
+
+
+def test_several_stations_cannot_share_a_token(tmp_path: Path) -> None:
+    path = line(tmp_path, "127.0.0.1:1", 'token = "secret"', ("infeed", "outfeed"))
+    with pytest.raises(SettingsError, match=r"uplink\.token: expected \{station\} in it"):
+        read_line(path)

@@ -5,7 +5,7 @@ attributes have no pretrained part, so they learn here, too, with the same loss 
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,6 @@ from torch import Tensor
 
 from training.catalog.network import CatalogNetwork, subset_masks
 from training.features import pooled_features
-from training.recipe import Recipe
-
-if TYPE_CHECKING:
-    from training.catalog.lesson import CatalogLesson
 
 _EPOCHS: Final = 30
 _BATCH: Final = 256
@@ -28,14 +24,18 @@ _TOLD_PACE: Final = 2e-2  # of what has no pretrained part
 
 def learn_heads(
     network: CatalogNetwork,
-    lesson: "CatalogLesson",
     pixels: npt.NDArray[np.uint8],
-    recipe: Recipe,
+    loss_of: Callable[[CatalogNetwork, Tensor, Tensor, int], Tensor],
     *,
+    decay: float,
     seed: int,
     advance: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Learn the heads on the features of `pixels` (N, H, W, 3), the lesson's train part; the backbone is left as it was."""
+    """Learn the heads on the features of `pixels` (N, H, W, 3), the train part; the backbone is left as it was.
+
+    Args:
+        loss_of: the lesson's loss for the network with these features (B, D), of these rows, at a step.
+    """
     features = pooled_features(network, pixels, advance=advance)
     middle, spread = features.mean(0), features.std(0)
     spread = spread.clamp(min=_LEAST_SPREAD * float(spread.mean()))  # one that hardly moves is noise
@@ -48,7 +48,7 @@ def learn_heads(
             {
                 "params": [value],
                 "lr": _PACE if name == "head.weight" else _TOLD_PACE,
-                "weight_decay": 0.0 if name in fusing else recipe.branches.decay,
+                "weight_decay": 0.0 if name in fusing else decay,
             }
             for name, value in heads.items()
         ]
@@ -58,9 +58,8 @@ def learn_heads(
     order = np.random.default_rng(seed)
     for step in range(steps):
         rows = torch.from_numpy(order.choice(len(features), min(_BATCH, len(features)), replace=False))
-        terms = network.terms(features[rows], *lesson.beside("train", rows, step))
         optimizer.zero_grad(set_to_none=True)
-        loss: Tensor = lesson.loss(network.fused(terms), rows)
+        loss = loss_of(network, features[rows], rows, step)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()

@@ -72,7 +72,14 @@ class CatalogLesson:
         return (each * weights).sum(1)
 
     def begin(self, network: CatalogNetwork, pixels: npt.NDArray[np.uint8], advance: Advance) -> None:
-        learn_heads(network, self, pixels, self._run.recipe, seed=self._run.seed, advance=advance)
+        decay = self._run.recipe.branches.decay
+        learn_heads(
+            network, pixels, self._loss_of_features, decay=decay, seed=self._run.seed, advance=advance
+        )
+
+    def _loss_of_features(self, network: CatalogNetwork, features: Tensor, rows: Tensor, step: int) -> Tensor:
+        terms = network.terms(features, *self.beside("train", rows, step))
+        return self.loss(network.fused(terms), rows)
 
     def judge(self, answers: Tensor) -> tuple[float, float]:
         """(share of right finest labels with all modalities, mean weighted log loss)."""

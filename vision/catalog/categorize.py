@@ -184,7 +184,7 @@ class Categorizer:
         embedding = None
         novelty = 0.0
         if IMAGE in asked.modalities:
-            embedding = np.mean([one[EMBEDDING] for one in predictions], axis=0, dtype=np.float32)
+            embedding = np.asarray(np.mean([one[EMBEDDING] for one in predictions], axis=0), np.float32)
             score = self.novelty.scores(self.projection.project(embedding[None]))
             novelty = float(score[0]) / self.reading.novelty_radius
         status = self._status(asked, depth, novelty)
