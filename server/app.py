@@ -21,8 +21,9 @@ from server.decoding import DecodePool
 from server.fleet import Fleet
 from server.http import application, http_server, listening
 from server.inspecting import Inspecting
+from server.loading import Opening
 from server.metrics import Metrics
-from server.models import Models, Opening
+from server.models import Models
 from server.ratelimit import RateLimit
 from server.records import Records
 from server.reviewing import Reviewing

@@ -10,9 +10,11 @@ from typing_extensions import override
 from server.auth import Role
 from server.batching import Lane
 from server.inspecting import Inspecting, Judged, Order, Outcome
+from server.loading import Identity
 from server.metrics import Metrics
-from server.models import Identity, Models
-from server.records import Question, Records, payload_digest
+from server.models import Models
+from server.once import Question, payload_digest
+from server.records import Records
 from server.reviewing import Reviewing
 from server.rpc import dispositions, rules
 from server.rpc.calls import Context, current_call, log_fault
@@ -163,12 +165,12 @@ class InspectionRpc(inspection_pb2_grpc.InspectionServiceServicer):
     async def _judge(
         self, request: inspection_pb2.InspectRequest, question: Question, deadline: float
     ) -> inspection_pb2.InspectResponse:
-        if not self._models.served():
+        if not self._models.judging:
             verdict = fallback("no model is served", reject=self._reject_unjudged)
             return await self._kept(
                 request, question, Outcome(model=Identity(), verdict=verdict, total_ms=0.0)
             )
-        model = self._models.get(request.model)
+        model = self._models.inspection(request.model)
         judged = await self._inspecting.judge(
             model,
             Order(
