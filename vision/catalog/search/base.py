@@ -3,7 +3,8 @@
     manifest.json       what this is, whose vectors, and each file's size and SHA-256
     ids.*, terms.*      the items' ids, and every term that is in use (`names`)
     of_items.*          each item's terms;  members.*: each term's items (`terms`)
-    alive, owners, lengths      which items count, each row's item, each row's length
+    alive       which items count
+    owners, lengths, signatures     each row's item, length, and picture's signature
     graph.usearch       the rows and the graph, or rows: the rows alone
 
 Items are forgotten here by no longer counting. Nothing is written but by `checkpoint`.
@@ -25,6 +26,7 @@ from vision.catalog.search.entry import Entry
 from vision.catalog.search.graph import Effort, Graph
 from vision.catalog.search.layer import Found, Photos, ordered
 from vision.catalog.search.names import Bools, Names
+from vision.catalog.search.signature import unknown
 from vision.catalog.search.terms import Lists, Numbers, narrowed
 from vision.catalog.search.values import Filter, Hit
 from vision.errors import SearchIndexError
@@ -99,7 +101,10 @@ class Base:
         if number is None:
             return None
         terms = tuple(self.terms[int(term)] for term in self.of_items[number])
-        return Entry(item_id=item_id, rows=self.photos.rows[self.photos.of(number)], terms=terms)
+        its = self.photos.of(number)
+        return Entry(
+            item_id=item_id, rows=self.photos.rows[its], signatures=self.photos.signatures[its], terms=terms
+        )
 
     def search(self, query: Rows, count: int, chosen: Filter, *, exact: bool) -> tuple[Hit, ...]:
         """The most similar items, `count` of them where there are so many."""
@@ -134,7 +139,8 @@ class Base:
 
 def empty(dimension: int) -> Base:
     """Before the first checkpoint."""
-    photos = Photos(np.empty((0, dimension), np.int8), np.empty(0, np.float32), np.empty(0, np.int32))
+    rows, owners = np.empty((0, dimension), np.int8), np.empty(0, np.int32)
+    photos = Photos(rows, np.empty(0, np.float32), owners, unknown(0))
     nothing = Lists.of(())
     return Base(
         ids=Names.none(),
@@ -174,7 +180,7 @@ def open_base(folder: Path, identity: Identity, effort: Effort, *, verify: bool)
             of_items=Lists.from_arrays(arrays, "of_items"),
             members=Lists.from_arrays(arrays, "members"),
             alive=arrays["alive"].copy(),
-            photos=Photos(rows, arrays["lengths"], arrays["owners"]),
+            photos=Photos(rows, arrays["lengths"], arrays["owners"], arrays["signatures"]),
             graph=graph,
             connectivity=manifest.connectivity,
             folder=folder,

@@ -25,6 +25,7 @@ from vision.catalog.search.entry import Entry, compacted, entry_of, item_of
 from vision.catalog.search.graph import Effort
 from vision.catalog.search.layer import ordered
 from vision.catalog.search.recent import Recent
+from vision.catalog.search.signature import Signatures, unknown
 from vision.catalog.search.values import Filter, Hit, Item, Removal
 from vision.errors import InputError
 from vision.files import atomic_folder
@@ -146,13 +147,20 @@ class ItemIndex:
 
     def get(self, item_id: str) -> Item | None:
         """An item as it is kept, with unit vectors as its compact ones have them."""
+        entry = self._get(item_id)
+        return None if entry is None else item_of(entry)
+
+    def signatures(self, item_id: str) -> Signatures:
+        """Its photos' signatures, uint8 (P, 32); none where there is no such item."""
+        entry = self._get(item_id)
+        return unknown(0) if entry is None else entry.signatures
+
+    def _get(self, item_id: str) -> Entry | None:
         layers = self._layers
         entry = layers.base.get(item_id)
         entry = layers.frozen.get(item_id) or entry
-        entry = (
-            layers.recent.get(item_id) or entry
-        )  # read last: what replaces an item is there before it is gone
-        return None if entry is None else item_of(entry)
+        # the newest is read last: what replaces an item is there before that is gone
+        return layers.recent.get(item_id) or entry
 
     def search(
         self,

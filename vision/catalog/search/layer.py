@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from vision.catalog.search.compact import Floats, Rows, likeness
 from vision.catalog.search.names import Bools
+from vision.catalog.search.signature import Signatures
 from vision.catalog.search.terms import Numbers
 from vision.catalog.search.values import Hit
 
@@ -28,11 +29,13 @@ class Photos:
         rows: int8 (R, D).
         lengths: float32 (R,), theirs.
         owners: int32 (R,), rising: the number of each row's item.
+        signatures: uint8 (R, 32), their pictures'.
     """
 
     rows: Rows
     lengths: Floats
     owners: Numbers
+    signatures: Signatures
 
     def __len__(self) -> int:
         return len(self.owners)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from vision.catalog.search.compact import Floats
+from vision.catalog.search.signature import Signatures
 from vision.errors import InputError
 
 MAX_ID_BYTES: Final = 256
@@ -21,12 +22,14 @@ class Item:
         vectors: float32 (P, D), one a photo, P at least 1.
         categories: ids of every category it is in, those above them included: what it is found under.
         attributes: such as `colour: red`, by the values of which it is found.
+        signatures: uint8 (P, 32), one a photo (`search.signature`), for telling copies; zeros where one is not known.
     """
 
     item_id: str
     vectors: Floats
     categories: Set[str] = frozenset()
     attributes: Mapping[str, str] = field(default_factory=dict)
+    signatures: Signatures | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
