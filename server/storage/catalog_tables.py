@@ -10,7 +10,6 @@ from typing import Final
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text
 
 from server.storage.tables import NUMBER, UtcDateTime, metadata, one_of
-from vision.catalog.categorize import Status
 
 
 class FeedbackState(StrEnum):
@@ -43,7 +42,7 @@ catalog_items: Final = Table(
     Column("title", Text, nullable=False),
     Column("attributes", JSON, nullable=False),
     Column("split", String(8), nullable=False),
-    Column("status", one_of(Status), nullable=False),
+    Column("status", String(16), nullable=False),
     # The best path from the first level on, and how many levels of it were answered for; what people made of it, by level.
     Column("said", JSON, nullable=False),
     Column("depth", Integer, nullable=False),
@@ -54,6 +53,14 @@ catalog_items: Final = Table(
     Column("photos", JSON, nullable=False),
 )
 Index("ix_catalog_items_revision", catalog_items.c.revision, unique=True)
+
+# Which items have a photo, by the digest of its bytes as kept or as sent: a photo that none has may go.
+catalog_photos: Final = Table(
+    "catalog_photos",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("item_id", Text, primary_key=True, index=True),
+)
 
 catalog_feedback: Final = Table(
     "catalog_feedback",

@@ -47,6 +47,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_catalog_items_revision", "catalog_items", ["revision"], unique=True)
     op.create_table(
+        "catalog_photos",
+        sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("item_id", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("sha256", "item_id", name="pk_catalog_photos"),
+    )
+    op.create_index("ix_catalog_photos_item_id", "catalog_photos", ["item_id"])
+    op.create_table(
         "catalog_feedback",
         sa.Column("id", _NUMBER, nullable=False),
         sa.Column("item_id", sa.Text, nullable=False),
