@@ -28,11 +28,14 @@ from server.ratelimit import RateLimit
 from server.records import Records
 from server.reviewing import Reviewing
 from server.rpc.calls import Calls
+from server.rpc.catalog import CatalogRpc
 from server.rpc.fleet import FleetRpc
 from server.rpc.front import Front, Handlers
 from server.rpc.inspection import InspectionRpc, InspectionServices
 from server.rpc.models import ModelRpc
 from server.rpc.open_inference import OpenInferenceRpc
+from server.rpc.verdicts import Verdicts
+from server.shop import Shop, open_shop
 from server.storage.audit import AuditLog
 from server.storage.blobs import Blobs, open_blobs
 from server.storage.database import Database, open_database
@@ -94,14 +97,28 @@ async def _serve(
         )  # fmt: skip
         fleet = Fleet(Stations(database), metrics)
         await fleet.recall()
+        limits = ImageLimits(
+            max_bytes=config.limits.max_message_mib * 2**20, max_pixels=config.limits.max_pixels
+        )
+        inspecting, verdicts = Inspecting(pool, limits), Verdicts(records, metrics)
+        shop = open_shop(config.catalog, database, models, pool, limits, inspecting, verdicts, metrics)
         front = Front(
             config,
             _calls(config, database, metrics),
-            _handlers(config, database, metrics, pool, models, records, fleet),
+            Handlers(
+                inspection=InspectionRpc(
+                    _inspection(config, database, models, inspecting, records, verdicts)
+                ),
+                catalog=CatalogRpc(shop.services),
+                models=ModelRpc(models),
+                fleet=FleetRpc(fleet),
+                open_inference=OpenInferenceRpc(models, inspecting, version=version("loupe")),
+            ),
         )
         metrics.watch_inside(lambda: {model.name: model.batcher.inside for model in models.served()})
         models.attempted = lambda error: metrics.load(succeeded=error is None)
         await models.load_all()
+        await shop.open_indexes()
         background: set[asyncio.Task[Any]] = set()
         models.changed = lambda name: _spawn(background, front.set_health(name, serving=name in models))
         served = tuple(model.name for model in models.served())
@@ -115,11 +132,12 @@ async def _serve(
                 "failed": dict(models.failures),
             }
 
-        async with _http(config, metrics, health) as http, _sweeping(config, database, blobs):
+        async with _http(config, metrics, health) as http, _sweeping(config, database, blobs, shop):
             ready(Ready(listen=front.address, http=http, models=served, failures=dict(models.failures)))
             await stopping.wait()
             await front.drain()
         await models.close()
+        await shop.indexing.close()
         fleet.close()
         pool.close()
 
@@ -176,37 +194,27 @@ def _calls(config: Config, database: Database, metrics: Metrics) -> Calls:
     )
 
 
-def _handlers(
+def _inspection(
     config: Config,
     database: Database,
-    metrics: Metrics,
-    pool: DecodePool,
     models: Models,
+    inspecting: Inspecting,
     records: Records,
-    fleet: Fleet,
-) -> Handlers:
-    inspecting = Inspecting(pool, ImageLimits(
-        max_bytes=config.limits.max_message_mib * 2**20, max_pixels=config.limits.max_pixels
-    ))  # fmt: skip
+    verdicts: Verdicts,
+) -> InspectionServices:
     reviewing = Reviewing(
         models,
         Results(database),
         Dispositions(database),
         kept_for=timedelta(days=config.storage.max_age_days),
     )
-    services = InspectionServices(
+    return InspectionServices(
         models=models,
         inspecting=inspecting,
         records=records,
         reviewing=reviewing,
-        metrics=metrics,
+        verdicts=verdicts,
         reject_unjudged=config.line.without_model == "reject",
-    )
-    return Handlers(
-        inspection=InspectionRpc(services),
-        models=ModelRpc(models),
-        fleet=FleetRpc(fleet),
-        open_inference=OpenInferenceRpc(models, inspecting, version=version("loupe")),
     )
 
 
@@ -229,17 +237,17 @@ async def _http(
 
 
 @asynccontextmanager
-async def _sweeping(config: Config, database: Database, blobs: Blobs) -> AsyncIterator[None]:
+async def _sweeping(config: Config, database: Database, blobs: Blobs, shop: Shop) -> AsyncIterator[None]:
     """Keep results and pictures within their age and bytes, now and then."""
 
     async def sweep_now_and_then() -> None:
         while True:
             try:
+                now, max_age = datetime.now(UTC), timedelta(days=config.storage.max_age_days)
                 done = await asyncio.to_thread(
-                    sweep, database, blobs, now=datetime.now(UTC),
-                    max_age=timedelta(days=config.storage.max_age_days), max_bytes=config.storage.max_bytes,
-                )  # fmt: skip
-                _LOG.info("swept", done=done)
+                    sweep, database, blobs, now=now, max_age=max_age, max_bytes=config.storage.max_bytes
+                )
+                _LOG.info("swept", done=done, catalog=await shop.sweep(now, max_age))
             except StorageError as error:  # tried again next time
                 _LOG.warning("not swept", why=str(error))
             await asyncio.sleep(_SWEEP_EVERY_S)

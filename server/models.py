@@ -59,6 +59,10 @@ class Models:
         """Whether any of them judges parts."""
         return bool(self._of(InspectionModel))
 
+    def catalogs(self) -> list[CatalogModel]:
+        """Those that place products."""
+        return list(self._of(CatalogModel).values())
+
     def inspection(self, name: str) -> InspectionModel:
         """As `get`, among the models that judge parts."""
         return _chosen(self._of(InspectionModel), name, "served for inspection")

@@ -69,6 +69,7 @@ catalog_feedback: Final = Table(
     Column("item_id", Text, nullable=False, index=True),
     Column("labels", JSON, nullable=False),
     Column("said", JSON, nullable=False),
+    Column("depth", Integer, nullable=False),
     Column("comment", Text, nullable=False),
     Column("by_user", Text, nullable=False),
     Column("reviewer", Boolean, nullable=False),

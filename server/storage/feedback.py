@@ -4,7 +4,7 @@ Calls block; an event loop makes them in a thread.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -24,18 +24,23 @@ class Word:
 
     Attributes:
         labels: by level, what is right.
-        said: by level, what the model had said.
+        said: by level, the model's best path as it was then; `depth` of its levels had been answered for.
         reviewer: with the right to decide where people disagree.
     """
 
     item_id: str
     labels: Mapping[str, str]
     said: Mapping[str, str]
+    depth: int
     comment: str
     by: str
     reviewer: bool
     at: datetime
     state: FeedbackState = FeedbackState.ACCEPTED
+
+    def counting(self, state: FeedbackState) -> "Word":
+        """The same word, with what it counts for."""
+        return replace(self, state=state)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ def upgrade() -> None:
         sa.Column("item_id", sa.Text, nullable=False),
         sa.Column("labels", sa.JSON, nullable=False),
         sa.Column("said", sa.JSON, nullable=False),
+        sa.Column("depth", sa.Integer, nullable=False),
         sa.Column("comment", sa.Text, nullable=False),
         sa.Column("by_user", sa.Text, nullable=False),
         sa.Column("reviewer", sa.Boolean, nullable=False),
