@@ -6,7 +6,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ from server.rpc.inspection import InspectionRpc, InspectionServices
 from server.rpc.models import ModelRpc
 from server.rpc.open_inference import OpenInferenceRpc
 from server.rpc.verdicts import Verdicts
-from server.shop import Shop, open_shop
+from server.shop import Shop, keep_fresh, open_shop
 from server.storage.audit import AuditLog
 from server.storage.blobs import Blobs, open_blobs
 from server.storage.database import Database, open_database
@@ -120,7 +120,13 @@ async def _serve(
         await models.load_all()
         await shop.open_indexes()
         background: set[asyncio.Task[Any]] = set()
-        models.changed = lambda name: _spawn(background, front.set_health(name, serving=name in models))
+        others = asyncio.Event()
+
+        def changed(name: str) -> None:
+            others.set()
+            _spawn(background, front.set_health(name, serving=name in models))
+
+        models.changed = changed
         served = tuple(model.name for model in models.served())
         await front.start(served)
 
@@ -132,7 +138,11 @@ async def _serve(
                 "failed": dict(models.failures),
             }
 
-        async with _http(config, metrics, health) as http, _sweeping(config, database, blobs, shop):
+        async with (
+            _http(config, metrics, health) as http,
+            _beside(_sweeping(config, database, blobs, shop)),
+            _beside(keep_fresh(shop, others)),
+        ):
             ready(Ready(listen=front.address, http=http, models=served, failures=dict(models.failures)))
             await stopping.wait()
             await front.drain()
@@ -237,25 +247,26 @@ async def _http(
 
 
 @asynccontextmanager
-async def _sweeping(config: Config, database: Database, blobs: Blobs, shop: Shop) -> AsyncIterator[None]:
-    """Keep results and pictures within their age and bytes, now and then."""
-
-    async def sweep_now_and_then() -> None:
-        while True:
-            try:
-                now, max_age = datetime.now(UTC), timedelta(days=config.storage.max_age_days)
-                done = await asyncio.to_thread(
-                    sweep, database, blobs, now=now, max_age=max_age, max_bytes=config.storage.max_bytes
-                )
-                _LOG.info("swept", done=done, catalog=await shop.sweep(now, max_age))
-            except StorageError as error:  # tried again next time
-                _LOG.warning("not swept", why=str(error))
-            await asyncio.sleep(_SWEEP_EVERY_S)
-
-    running = asyncio.create_task(sweep_now_and_then())
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run something while the block runs."""
+    running = asyncio.create_task(work)
     try:
         yield
     finally:
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
+
+
+async def _sweeping(config: Config, database: Database, blobs: Blobs, shop: Shop) -> None:
+    """Keep results and pictures within their age and bytes, now and then, until it is cancelled."""
+    while True:
+        try:
+            now, max_age = datetime.now(UTC), timedelta(days=config.storage.max_age_days)
+            done = await asyncio.to_thread(
+                sweep, database, blobs, now=now, max_age=max_age, max_bytes=config.storage.max_bytes
+            )
+            _LOG.info("swept", done=done, catalog=await shop.sweep(now, max_age))
+        except StorageError as error:  # tried again next time
+            _LOG.warning("not swept", why=str(error))
+        await asyncio.sleep(_SWEEP_EVERY_S)

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -131,31 +131,38 @@ class Items:
 
     def _kept(self, entering: Entering, placed: Placed) -> ItemRow:
         """The item's row, once its photos are in the store."""
-        answer, identity = placed.answer, placed.model.identity
         given = [photo for photo in entering.product.photos if isinstance(photo, bytes)]
         photos = tuple(self._keep(given[place], f"photos[{place}]") for place in placed.judged)
-        pictures = [one.image_hwc for one in placed.asked.item.photos]
         return ItemRow(
             id=entering.item_id,
             changed_at=datetime.now(UTC),
             by=entering.by,
-            model_name=identity.name,
-            model_digest=identity.digest,
+            model_name=placed.model.name,
             title=entering.product.title,
             attributes=entering.product.attributes,
             split=entering.split,
-            status=answer.status.value,
-            said={one.level: one.label for one in answer.levels},
-            depth=answer.depth,
-            vectors=compact(placed.vectors()).tobytes(),
-            signatures=np.stack([signature(one) for one in pictures]).tobytes(),
             photos=photos,
+            **seen_by_model(placed),
         )
 
     def _keep(self, data: bytes, name: str) -> Photo:
         sha256 = self._photos.put(without_metadata(data, name=name))
         original = self._photos.put(data) if self._keep_originals else hashlib.sha256(data).hexdigest()
         return Photo(sha256=sha256, original_sha256=original)
+
+
+def seen_by_model(placed: Placed) -> dict[str, Any]:
+    """The fields of an item's row that another model would fill otherwise."""
+    answer = placed.answer
+    pictures = [one.image_hwc for one in placed.asked.item.photos]
+    return {
+        "model_digest": placed.model.digest,
+        "status": answer.status.value,
+        "said": {one.level: one.label for one in answer.levels},
+        "depth": answer.depth,
+        "vectors": compact(placed.vectors()).tobytes(),
+        "signatures": np.stack([signature(one) for one in pictures]).tobytes(),
+    }
 
 
 def _duplicates(index: ItemIndex, item_id: str, placed: Placed) -> tuple[tuple[int, Duplicate], ...]:

@@ -1,8 +1,10 @@
 """The catalog's part of a server: its services, put together once."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 import structlog
 
@@ -16,6 +18,7 @@ from server.inspecting import Inspecting
 from server.items import Items
 from server.metrics import Metrics
 from server.models import Models
+from server.refreshing import Refreshing
 from server.rpc.catalog import CatalogServices
 from server.rpc.verdicts import Verdicts
 from server.searching import Searching
@@ -28,7 +31,8 @@ from server.storage.feedback import FeedbackBook
 from vision.errors import LoupeError
 from vision.image import ImageLimits
 
-_LOG = structlog.get_logger("server.catalog")
+_LOOK_EVERY_S: Final = 3600.0
+_LOG: Final = structlog.get_logger("server.catalog")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,7 @@ class Shop:
     services: CatalogServices
     indexing: Indexing
     photos: Blobs
+    refreshing: Refreshing
     database: Database
     models: Models
 
@@ -52,6 +57,18 @@ class Shop:
     async def sweep(self, now: datetime, max_age: timedelta) -> CatalogSwept:
         """As `sweep_catalog`."""
         return await asyncio.to_thread(sweep_catalog, self.database, self.photos, now=now, max_age=max_age)
+
+
+async def keep_fresh(shop: Shop, changed: asyncio.Event) -> None:
+    """Place items anew whenever the models have changed, and look now and then whether there are any left; until it is cancelled."""
+    while True:
+        changed.clear()
+        try:
+            await shop.refreshing.refresh()
+        except LoupeError as error:  # tried again next time
+            _LOG.warning("items not placed anew", why=str(error))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(changed.wait(), _LOOK_EVERY_S)
 
 
 def open_shop(
@@ -84,4 +101,11 @@ def open_shop(
         photos=photos,
         metrics=metrics,
     )
-    return Shop(services=services, indexing=indexing, photos=photos, database=database, models=models)
+    return Shop(
+        services=services,
+        indexing=indexing,
+        photos=photos,
+        refreshing=Refreshing(models, cataloguing, items, photos),
+        database=database,
+        models=models,
+    )

@@ -36,7 +36,9 @@ def row(item_id: str, **changes: Any) -> ItemRow:
 
 
 def word(item_id: str, by: str, kind: str, *, reviewer: bool = False) -> Word:
-    return Word(item_id=item_id, labels={"kind": kind}, said={}, depth=0, comment="", by=by, reviewer=reviewer, at=NOW)
+    return Word(
+        item_id=item_id, labels={"kind": kind}, said={}, depth=0, comment="", by=by, reviewer=reviewer, at=NOW
+    )
 
 
 @pytest.fixture
