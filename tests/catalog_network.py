@@ -87,7 +87,7 @@ _SAID: Final = {
     ("wearer", "women"): {"sandals": 1.0, "shirts": -1.0},
 }
 _GAINS: Final = (20.0, 30.0, 40.0)  # a level's, on what speaks for the kinds below a class
-THRESHOLDS: Final = (0.5, 0.6, 0.7)
+THRESHOLDS: Final = (0.8, 0.7, 0.75)
 
 
 def photo(kind: str, seed: int = 0, *, cell_xy: tuple[int, int] = (1, 1), side_cells: int = 2) -> Pixels:

@@ -112,12 +112,17 @@ class Session:
             beside: further inputs by name, a row a picture; the model gets zeros for those that are not given.
 
         Raises:
-            BundleError: the model does not take pictures of that size, or has no such output or input.
+            BundleError: the model does not take pictures of that size, has no such output or input, or a further one has not a row a picture.
         """
         wanted = list(outputs or self.outputs)
         given = {
             name: np.zeros((len(images_nhwc), *one.shape), one.dtype) for name, one in self._further.items()
         }
+        for name, further in (beside or {}).items():
+            if len(further) != len(images_nhwc):  # the runtime would repeat a single row for all pictures
+                raise BundleError(
+                    f"{self.name}: cannot run: {name}: expected {len(images_nhwc)} rows, found {len(further)}"
+                )
         try:
             values: list[Any] = self._session.run(wanted, {INPUT: images_nhwc, **given, **(beside or {})})
         except Exception as error:  # as above
@@ -137,5 +142,6 @@ class Session:
 
 
 def _is_further(node: Any) -> bool:
-    rows, *rest = node.shape
-    return node.type in _TYPES and not isinstance(rows, int) and all(isinstance(size, int) for size in rest)
+    """Whether an input's first axis is the batch, which is free, and all others are fixed."""
+    fixed = [isinstance(size, int) for size in node.shape]
+    return node.type in _TYPES and fixed[:1] == [False] and all(fixed[1:])
