@@ -74,7 +74,10 @@ def measured(categorizer: Categorizer, photo: bytes, folder: Path, *, rows: int,
         ),
         Figure(name="catalog bulk", value=round(statistics.median(bulk), 1), unit="rows/s", runs=rounds),
         Figure(
-            name="catalog bulk, ceiling", value=round(statistics.median(ceiling), 1), unit="rows/s", runs=rounds
+            name="catalog bulk, ceiling",
+            value=round(statistics.median(ceiling), 1),
+            unit="rows/s",
+            runs=rounds,
         ),
     ]
 
@@ -92,7 +95,7 @@ def table(categorizer: Categorizer, photo: bytes, folder: Path, rows: int) -> Jo
             (images / f"{number}.jpg").write_bytes(photo)
             writer.writerow([number, f"{number}.jpg", _TITLE.format(number), *told.values()])
     by = Here(categorizer)
-    columns = choose_columns(items, title=None, usual_title="title", attributes=by.attributes)
+    columns = choose_columns(items, title=None, usual_titles=["title"], attributes=by.attributes)
     return Job(items=items, columns=columns, images=images, out=folder / "results.csv", by=by)
 
 

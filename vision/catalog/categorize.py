@@ -19,7 +19,7 @@ from vision.catalog.certificate import LevelPromise
 from vision.catalog.decode import best_path_through, level_probabilities, path_probabilities
 from vision.catalog.item import Item, Row, given_modalities, highest_ids, not_understood, rows_of, stacked
 from vision.catalog.novelty import Novelty
-from vision.catalog.outputs import ATTRIBUTES, EMBEDDING, IMAGE, TEXT, output_names
+from vision.catalog.outputs import EMBEDDING, IMAGE, output_names
 from vision.catalog.projection import Projection
 from vision.catalog.spec import FileReading, bundled_taxonomy, catalog_spec, subset_name
 from vision.errors import BundleError
@@ -33,7 +33,6 @@ from vision.session import Session
 Floats = npt.NDArray[np.floating]
 RowPrediction = Mapping[str, Floats]
 ALTERNATIVES: Final = 5
-_AXES: Final = {"cam": 4, TEXT: 3, ATTRIBUTES: 3}  # of an output; the others have two
 
 
 class Status(StrEnum):
@@ -296,7 +295,7 @@ def _check_outputs(bundle: Bundle, categorizer: Categorizer) -> None:
         kind, _, level = one.partition("_")
         size = categorizer.sizes[spec.levels.index(level)] if level else dimension
         shape = found[one].shape if one in found else ()
-        if len(shape) != _AXES.get(kind, 2) or shape[2 if kind in {TEXT, ATTRIBUTES} else 1] != size:
+        if len(shape) < 2 or shape[1 if kind == "cam" else -1] != size:
             raise BundleError(
                 f"{bundle.path}: {name}: expected an output {one} for {size} "
                 f"{'classes' if level else 'dimensions'}, found {shape or 'none'}"

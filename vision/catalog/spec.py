@@ -45,12 +45,17 @@ class CalibrationOpening(BaseModel):
 
 
 class CatalogSpec(BaseModel):
-    """The catalog part of a bundle's manifest."""
+    """The catalog part of a bundle's manifest.
+
+    Attributes:
+        title_column: of a manifest, where the titles were that the model learned from.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     levels: Annotated[tuple[str, ...], Field(min_length=1)]
     text: TextSpec | None = None
+    title_column: str | None = None
     attributes: AttributeSpec | None = None
     quality: QualityLimits
     files: dict[str, FileReading]

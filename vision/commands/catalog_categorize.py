@@ -29,8 +29,6 @@ from vision.inspection.heatmap import hottest_region, overlay
 from vision.preprocess import prepare_file
 from vision.qualify import Choice, choose
 
-_USUAL_TITLE = "title"
-
 Images = Annotated[list[Path], typer.Argument(help="Photos of one product.", show_default=False)]
 BundleOption = Annotated[Path, typer.Option(help="A bundle folder or .loupe file.", show_default=False)]
 Title = Annotated[str, typer.Option(help="Its title, in any language.", show_default=False)]
@@ -103,8 +101,9 @@ def categorize(
         context.fail("Missing option '--out'.")
     check_target(out)
     by = _by(bundle, trusted_key)
-    usual = _USUAL_TITLE if by.reads_title else None
-    columns = choose_columns(items, title=title_column, usual_title=usual, attributes=by.attributes)
+    columns = choose_columns(
+        items, title=title_column, usual_titles=by.title_columns, attributes=by.attributes
+    )
     job = Job(items=items, columns=columns, images=folder or items.parent, out=out, by=by)
     if _table(job, output):
         raise typer.Exit(2)

@@ -76,8 +76,8 @@ def test_subsets_are_counted_up_as_the_graph_counts_them() -> None:
 def test_outputs_are_named_by_kind_and_level() -> None:
     assert output_names(("top", "leaf"), (IMAGE, TEXT)) == (
         "embedding",
-        *("logits_top", "image_top", "cam_top", "text_top"),
-        *("logits_leaf", "image_leaf", "cam_leaf", "text_leaf"),
+        *("logits_top", "subsets_top", "image_top", "cam_top", "text_top"),
+        *("logits_leaf", "subsets_leaf", "image_leaf", "cam_leaf", "text_leaf"),
     )
 
 
@@ -137,7 +137,7 @@ def test_a_certificate_holds_for_what_it_was_issued_for() -> None:
 
 def test_a_certificate_speaks_of_the_finest_level_with_everything_given() -> None:
     assert certificate().line() == (
-        "kind: of the answers from probability 0.700 on at most 5.0% are wrong "
+        "kind: of the answers from probability 0.750 on at most 5.0% are wrong "
         "(95% confidence, image+text+attributes); 95.0% of items are answered"
     )
     promises = tuple(one.model_copy(update={"threshold": None}) for one in certificate().promises["image"])

@@ -42,13 +42,13 @@ class Row:
 
 
 def choose_columns(
-    file: Path, *, title: str | None, usual_title: str | None, attributes: Sequence[str]
+    file: Path, *, title: str | None, usual_titles: Sequence[str], attributes: Sequence[str]
 ) -> Columns:
     """The columns of a table that count.
 
     Args:
         title: the column that was asked for.
-        usual_title: the one to take otherwise, where it is there.
+        usual_titles: those to take otherwise, the first that is there.
         attributes: names that the model knows.
 
     Raises:
@@ -63,11 +63,11 @@ def choose_columns(
             raise ManifestError(f"{file}: expected a column '{name}', found {', '.join(names) or 'none'}")
     found = Columns(
         paths=next((name for name in _PATHS if name in names), None),
-        title=title or (usual_title if usual_title in names else None),
+        title=title or next((name for name in usual_titles if name in names), None),
         attributes=tuple(name for name in attributes if name in names),
     )
     if not (found.paths or found.title or found.attributes):
-        wanted = [*_PATHS, *([usual_title] if usual_title else []), *attributes]
+        wanted = [*_PATHS, *usual_titles, *attributes]
         raise ManifestError(f"{file}: expected a column of {', '.join(wanted)}, found {', '.join(names)}")
     return found
 

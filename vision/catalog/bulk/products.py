@@ -7,11 +7,11 @@ from typing import Final, Protocol
 
 from vision.catalog.categorize import Asked, Categorization, Categorizer, RowPrediction
 from vision.catalog.item import Item, Row
-from vision.catalog.outputs import TEXT
 from vision.errors import CatalogError, ImageError, LoupeError
 from vision.machine import this_machine
 from vision.preprocess import prepare_bytes
 
+TITLE: Final = "title"
 _BATCH_ROWS: Final = 8  # photos a pass; on one thread a larger batch is no faster
 
 
@@ -37,7 +37,7 @@ class Categorizes(Protocol):
     Attributes:
         identity: of the model: an answer from another identity may differ.
         levels: names, from the coarsest.
-        reads_title: whether titles count.
+        title_columns: what columns of titles are usually called, the likeliest first; none where titles do not count.
         attributes: names of the attributes that count.
         side_by_side: how many calls at once keep it busy.
     """
@@ -47,7 +47,7 @@ class Categorizes(Protocol):
     @property
     def levels(self) -> Sequence[str]: ...
     @property
-    def reads_title(self) -> bool: ...
+    def title_columns(self) -> Sequence[str]: ...
     @property
     def attributes(self) -> Sequence[str]: ...
     @property
@@ -77,8 +77,9 @@ class Here:
         return self.categorizer.spec.levels
 
     @property
-    def reads_title(self) -> bool:
-        return TEXT in self.categorizer.spec.modalities
+    def title_columns(self) -> Sequence[str]:
+        spec = self.categorizer.spec
+        return () if spec.text is None else (*([spec.title_column] if spec.title_column else []), TITLE)
 
     @property
     def attributes(self) -> Sequence[str]:
