@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from safetensors.torch import save_file
 
-from training.export import load_network, to_onnx
+from training.export import OUTPUTS, blank, load_network, to_onnx
 from training.manifest import Item
 from training.model import build
 from training.pack import FLOAT32, INT8, pack
@@ -68,7 +68,7 @@ def untrained_bundle(out: Path, recipe: Recipe | None = None) -> Bundle:
     folder = out.with_name(out.name + "-run")
     run = untrained_run(folder, recipe=recipe)
     network, spec = load_network(folder), run.recipe.preprocess
-    files = {FLOAT32: to_onnx(network, spec.size_wh)}
+    files = {FLOAT32: to_onnx(network, blank(spec.size_wh), OUTPUTS)}
     files[INT8] = quantise(files[FLOAT32], calibration_pictures(run))
     sessions = {name: Session(data, name=name) for name, data in files.items()}
     scored = {name: score(session.run, run.role("tune"), spec) for name, session in sessions.items()}

@@ -28,7 +28,7 @@ _TIMEOUT_S: Final = 1.0  # for a connection, and for an acknowledgement where no
 _ANSWER_S: Final = 0.2  # for a sign of life
 _RETAINED_S: Final = 0.5  # for a topic's retained message, which no packet says is missing
 _BACKOFF_S: Final = (0.1, 5.0)  # between attempts to connect: the first pause, doubling up to the last
-_NOBODYS: Final = "loupe/nobody"  # a topic that nothing here subscribes to
+_NOBODYS: Final = "loupe/nobody/+"  # nothing here subscribes to it: topics in `line.toml` have no wildcards
 _AT_ONCE: Final = struct.pack("ii", 1, 0)  # SO_LINGER: what was not sent yet is not sent any more
 
 

@@ -87,7 +87,7 @@ _SAID: Final = {
     ("wearer", "women"): {"sandals": 1.0, "shirts": -1.0},
 }
 _GAINS: Final = (20.0, 30.0, 40.0)  # a level's, on what speaks for the kinds below a class
-THRESHOLDS: Final = (0.5, 0.6, 0.7)
+THRESHOLDS: Final = (0.8, 0.7, 0.75)
 
 
 def photo(kind: str, seed: int = 0, *, cell_xy: tuple[int, int] = (1, 1), side_cells: int = 2) -> Pixels:
@@ -179,11 +179,17 @@ def onnx_model(modalities: tuple[str, ...] = ALL) -> bytes:
             say(graph)
             graph.add("Reshape", f"trust_{name} as_rows", f"{name}_trust")
             graph.add("Mul", f"{name}_raw {name}_trust", f"{name}_all")
+            graph.add("ReduceSum", f"{name}_raw second", f"{name}_said", keepdims=0)
             graph.add("ReduceSum", f"{name}_all second", f"{name}_term", keepdims=0)
             terms.append(f"{name}_term")
     graph.add("Sum", f"bias_row {' '.join(terms)}", "logits_all")
-    for kind in ("logits", "cam", *modalities):
-        axis = 2 if kind in (TEXT, ATTRIBUTES) else 1
+    for name in modalities:
+        graph.add("Unsqueeze", f"{'image_raw' if name == IMAGE else f'{name}_said'} second", f"{name}_one")
+    graph.add("Concat", " ".join(f"{name}_one" for name in modalities), "said", axis=1)
+    graph.add("MatMul", "trust said", "trusted")  # by each subset
+    graph.add("Add", "trusted bias", "subsets_all")
+    for kind in ("logits", "subsets", "cam", *modalities):
+        axis = 2 if kind in ("subsets", TEXT, ATTRIBUTES) else 1
         graph.add("Split", f"{kind}_all sizes", " ".join(f"{kind}_{level}" for level in LEVELS), axis=axis)
     graph.keep(sizes=np.array(SIZES), as_map=np.array([-1, 1, 1, 1]), as_rows=np.array([-1, 1, 1]))
     graph.keep(second=np.array([1]))
@@ -209,6 +215,7 @@ def output_shapes(modalities: Sequence[str] = ALL) -> dict[str, tuple[str | int,
         size = SIZES[LEVELS.index(level)] if level else DEPTH
         shapes[name] = {
             "cam": ("N", size, CELLS, CELLS),
+            "subsets": ("N", 2 ** len(modalities), size),
             TEXT: ("N", TEXT_SPEC.length, size),
             ATTRIBUTES: ("N", len(ATTRIBUTE_SPEC.columns), size),
         }.get(kind, ("N", size))

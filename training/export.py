@@ -4,14 +4,16 @@ Takes a run's folder, gives a `Bundle` on disk, uncertified. Nothing is packed t
 it came from: float32 by parity on real pictures, int8 by its accuracy guard on the tune part.
 """
 
+import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from training.model import Network, build
 from training.pack import FLOAT32, INT8, pack
@@ -23,13 +25,14 @@ from training.quantise import (
     refusal,
     temporary_folder,
 )
-from training.run import Run, read_run
+from training.run import BaseRun, Run, read_run
 from training.score import Scored, score, torch_scorer
 from vision.bundle import Bundle, Guard, refuse_other_folder
 from vision.errors import GuardError, SettingsError
 from vision.session import INPUT, Session
 
 OPSET: Final = 20
+OUTPUTS: Final = ("logits", "embedding", "cam")
 # |Δlogit|; float32 sums in another order differ by about 1e-5 of the features' size
 PARITY_TOLERANCE: Final = 1e-2
 _DEFAULTS: Final = Allowance()
@@ -90,7 +93,7 @@ def export(
     run, network = read_run(run_folder, Run), load_network(run_folder)
     spec = run.recipe.preprocess
     say("exporting to ONNX")
-    files = {FLOAT32: to_onnx(network, spec.size_wh)}
+    files = {FLOAT32: to_onnx(network, blank(spec.size_wh), OUTPUTS)}
     sessions = {FLOAT32: Session(files[FLOAT32], name=FLOAT32)}
     tune = run.role("tune")
     say("comparing with torch on real pictures")
@@ -119,39 +122,65 @@ def load_network(run_folder: Path) -> Network:
         SettingsError: the folder holds no finished run.
     """
     run = read_run(run_folder, Run)
-    if run.result is None:
-        raise SettingsError(
-            f"{run_folder}: expected a finished run, found one that can be resumed with loupe train"
-        )
+    refuse_unfinished(run, run_folder)
     network = build(run.recipe.backbone, len(run.labels), str(run_folder / "model.safetensors"))
     return network.eval()
 
 
-def to_onnx(network: Network, size_wh: tuple[int, int]) -> bytes:
-    """The network as one ONNX file with a free batch axis: `image` in; `logits`, `embedding`, `cam` out.
+def refuse_unfinished(run: BaseRun, run_folder: Path) -> None:
+    """Stop before half a model is used.
+
+    Raises:
+        SettingsError: the run is not finished.
+    """
+    if run.result is None:
+        raise SettingsError(
+            f"{run_folder}: expected a finished run, found one that can be resumed with loupe train"
+        )
+
+
+def to_onnx(network: nn.Module, example: Mapping[str, Tensor], outputs: Sequence[str]) -> bytes:
+    """A network as one ONNX file with a free batch axis.
+
+    Args:
+        example: inputs by name, two rows of each: a batch of one would be specialised.
+        outputs: names of what the network gives, in its order.
 
     Raises:
         StorageError: the temporary folder is full.
     """
-    example = torch.zeros(
-        (2, size_wh[1], size_wh[0], 3), dtype=torch.uint8
-    )  # a batch of one would be specialised
+    batch = torch.export.Dim("n", min=1, max=64)
     with warnings.catch_warnings(), temporary_folder() as folder:
         warnings.simplefilter("ignore")  # the exporter's own deprecations, nothing a user can act on
         path = folder / "model.onnx"
         torch.onnx.export(
             network,
-            (example,),
+            tuple(example.values()),
             path,
             dynamo=True,
-            input_names=[INPUT],
-            output_names=["logits", "embedding", "cam"],
-            dynamic_shapes={INPUT: {0: torch.export.Dim("n", min=1, max=64)}},
+            input_names=list(example),
+            output_names=list(outputs),
+            dynamic_shapes=_free_batch(network, len(example), batch),
             opset_version=OPSET,
             external_data=False,
             verbose=False,
         )
         return path.read_bytes()
+
+
+def _free_batch(network: nn.Module, inputs: int, batch: Any) -> tuple[Any, ...]:
+    """The free axis of each input, as `torch.export` wants it: what comes by `*beside` is one tuple."""
+    varied = any(
+        one.kind is inspect.Parameter.VAR_POSITIONAL
+        for one in inspect.signature(network.forward).parameters.values()
+    )
+    free = {0: batch}
+    return (free, tuple(free for _ in range(inputs - 1))) if varied else (free,) * inputs
+
+
+def blank(size_wh: tuple[int, int]) -> dict[str, Tensor]:
+    """Two pictures to export a network with."""
+    return {INPUT: torch.zeros((2, size_wh[1], size_wh[0], 3), dtype=torch.uint8)}
 
 
 def compare(torch_scored: Scored, onnx_scored: Scored) -> Parity:
@@ -172,10 +201,19 @@ def compare(torch_scored: Scored, onnx_scored: Scored) -> Parity:
         max_cam_difference=max(cams),
         label_disagreements=int((ours.argmax(1) != theirs.argmax(1)).sum()),
     )
+    return checked(parity)
+
+
+def checked(parity: Parity) -> Parity:
+    """The same, where both answered alike.
+
+    Raises:
+        GuardError: they did not.
+    """
     within = parity.max_logit_difference <= PARITY_TOLERANCE  # which NaN is not
     if not within or parity.label_disagreements:
         raise GuardError(
-            f"ONNX export: expected logits within {PARITY_TOLERANCE} and the same labels on {count} pictures, found a "
+            f"ONNX export: expected logits within {PARITY_TOLERANCE} and the same labels on {parity.pictures} pictures, found a "
             f"difference of {parity.max_logit_difference:.3g} and {parity.label_disagreements} other labels"
         )
     return parity

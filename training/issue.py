@@ -6,7 +6,7 @@ certificate. What the statistics are is `training.certify`; here they meet the f
 
 import datetime
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,7 +113,7 @@ def _open(bundle: Bundle, items: Sequence[Item], good: str) -> _Opened:
     """Check everything that can be checked before a picture is scored."""
     arrays = _reference_arrays(bundle)
     check_labels(items, bundle.manifest.labels)
-    digests = _new_pictures(items, set(arrays["seen"].tolist()))
+    digests = new_pictures(items, set(arrays["seen"].tolist()))
     rows = sorted(f"{digest}|{item.label}" for digest, item in zip(digests, items, strict=True))
     return _Opened(
         arrays=arrays,
@@ -123,34 +123,51 @@ def _open(bundle: Bundle, items: Sequence[Item], good: str) -> _Opened:
     )
 
 
-def _reference_arrays(bundle: Bundle) -> dict[str, npt.NDArray[Any]]:
+def _reference_arrays(bundle: Bundle) -> Mapping[str, npt.NDArray[Any]]:
     """What the export left for this."""
     each = ("tune_logits", "tune_distances")
-    wanted = {"seen", "seen_groups", "embeddings", "tune_classes"} | {
-        f"{one}_{file}" for one in each for file in bundle.manifest.models
-    }
+    further = [f"{one}_{file}" for one in each for file in bundle.manifest.models]
+    return opened_arrays(bundle, ["seen", "seen_groups", "embeddings", "tune_classes", *further])
+
+
+def opened_arrays(bundle: Bundle, wanted: Iterable[str]) -> Mapping[str, npt.NDArray[Any]]:
+    """A bundle's reference, with the arrays that certifying takes.
+
+    Raises:
+        BundleError: one is missing.
+    """
     arrays = bundle.arrays(REFERENCE)
-    missing = wanted - set(arrays)
+    missing = set(wanted) - set(arrays)
     if missing:
         raise BundleError(f"{bundle.path}: {REFERENCE}: expected an array '{min(missing)}', found none")
     return arrays
 
 
-def _new_pictures(items: Sequence[Item], seen: set[int]) -> list[str]:
+def new_pictures(items: Sequence[Item], seen: set[int]) -> list[str]:
     """Their digests; each must be new to the model and counts once, or the certificate is worth nothing."""
     found: dict[str, Path] = {}
     for item in items:
-        digest = file_digest(item.path)
+        digest = unseen_digest(item, seen)
         if digest in found:
             raise ManifestError(
                 f"{item.path}: expected each calibration picture once, found {found[digest]} again"
             )
         found[digest] = item.path
-        if fingerprint(digest) in seen:
-            raise ManifestError(
-                f"{item.path}: expected calibration pictures that the model was not trained or tuned on, found one that it was"
-            )
     return list(found)
+
+
+def unseen_digest(item: Item, seen: set[int]) -> str:
+    """A calibration picture's digest.
+
+    Raises:
+        ManifestError: the model was trained or tuned on it.
+    """
+    digest = file_digest(item.path)
+    if fingerprint(digest) in seen:
+        raise ManifestError(
+            f"{item.path}: expected calibration pictures that the model was not trained or tuned on, found one that it was"
+        )
+    return digest
 
 
 def _certify_file(

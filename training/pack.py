@@ -5,18 +5,19 @@ Takes a finished run, its ONNX files and what they said of the tune part. Knows 
 
 import datetime
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from training.certify import fit_temperature
 from training.data import classes_of, file_digest, fingerprint, group_fingerprints
 from training.evaluate import evaluate, judged
 from training.manifest import Item
-from training.run import Run
+from training.run import BaseRun, Run
 from training.score import Scored, score
 from vision.bundle import (
     GOLDEN,
@@ -68,8 +69,7 @@ def pack(
     )
     reference_arrays: dict[str, Any] = {
         "embeddings": known.embeddings.astype(np.float16),
-        "seen": np.array(_seen(train) + _seen(run.role("tune")), np.uint64),
-        "seen_groups": np.array(sorted(group_fingerprints([*train, *run.role("tune")])), np.uint64),
+        **seen_arrays([*train, *run.role("tune")]),
         "tune_classes": scored[FLOAT32].classes(run.labels),
     }
     near, decisions = reference(reference_arrays["embeddings"]), {}
@@ -83,7 +83,7 @@ def pack(
     spec_of_decision = InspectionSpec(
         good=run.good, quality=limits_from([*known.qualities, *scored[FLOAT32].qualities]), files=decisions
     )
-    golden = _golden(run.role("tune"), spec)
+    golden = golden_pictures(run.role("tune"), spec)
     contents = {
         **files,
         GOLDEN: pack_arrays(golden_arrays(golden, spec, sessions)),
@@ -93,11 +93,15 @@ def pack(
     return write_bundle(out, spec_of_decision.into(manifest), contents)
 
 
-def _seen(items: Sequence[Item]) -> list[int]:
-    return [fingerprint(file_digest(item.path)) for item in items]
+def seen_arrays(items: Sequence[Item]) -> dict[str, npt.NDArray[np.uint64]]:
+    """By what a bundle knows again what it learned from: pictures, and names of groups."""
+    return {
+        "seen": np.array([fingerprint(file_digest(item.path)) for item in items], np.uint64),
+        "seen_groups": np.array(sorted(group_fingerprints(items)), np.uint64),
+    }
 
 
-def _golden(items: Sequence[Item], spec: PreprocessSpec) -> list[bytes]:
+def golden_pictures(items: Sequence[Item], spec: PreprocessSpec) -> list[bytes]:
     """A few tune pictures losslessly, and the last as a JPEG large enough for reduced decoding.
 
     They are small where no region of interest needs their full size, and of no whole multiple of the input: resizing must show.
@@ -144,27 +148,36 @@ def _manifest(
             "embedding": ("N", *prediction.embedding.shape),
             "cam": ("N", *prediction.cam.shape),
         },
-        models={
-            file: ModelEntry(
-                precision="int8" if file == INT8 else "float32",
-                golden_tolerance=GOLDEN_TOLERANCE["int8" if file == INT8 else "float32"],
-                guard=guard if file == INT8 else None,
-            )
-            for file in files
-        },
+        models=model_entries(files, guard),
         decision={},
         metrics=_metrics(run, scored),
-        provenance=Provenance(
-            created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            data_digest=run.data_digest,
-            split=run.split_column,
-            recipe=run.recipe.model_dump(mode="json"),
-            weights=Path(run.weights).name,
-            seed=run.seed,
-            code_version=importlib.metadata.version("loupe"),
-            libraries={
-                one: importlib.metadata.version(one)
-                for one in ("torch", "torchvision", "onnx", "onnxruntime")
-            },
-        ),
+        provenance=provenance(run),
+    )
+
+
+def model_entries(files: Iterable[str], guard: Guard | None) -> dict[str, ModelEntry]:
+    """What the manifest says of each ONNX file."""
+    return {
+        file: ModelEntry(
+            precision="int8" if file == INT8 else "float32",
+            golden_tolerance=GOLDEN_TOLERANCE["int8" if file == INT8 else "float32"],
+            guard=guard if file == INT8 else None,
+        )
+        for file in files
+    }
+
+
+def provenance(run: BaseRun) -> Provenance:
+    """Where a run's model comes from, with the libraries that made it."""
+    return Provenance(
+        created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        data_digest=run.data_digest,
+        split=run.split_column,
+        recipe=run.recipe.model_dump(mode="json"),
+        weights=Path(run.weights).name,
+        seed=run.seed,
+        code_version=importlib.metadata.version("loupe"),
+        libraries={
+            one: importlib.metadata.version(one) for one in ("torch", "torchvision", "onnx", "onnxruntime")
+        },
     )

@@ -7,12 +7,13 @@ tune part. Knows nothing of bundles.
 import contextlib
 import io
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnxruntime.quantization import (
     CalibrationDataReader,
@@ -25,16 +26,18 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from sklearn.metrics import balanced_accuracy_score
 
 from training.data import classes_of
-from training.run import Run
+from training.run import BaseRun, Run
 from training.score import Scored
 from vision.bundle import Guard
 from vision.errors import StorageError
+from vision.golden import logits_of
 from vision.image import Pixels
 from vision.inspection.novelty import choose_reference
 from vision.preprocess import prepare_file
 from vision.session import INPUT, Session
 
 RANGE_PICTURES: Final = 64  # fix the activations' ranges
+EMBEDDING: Final = "embedding"
 COMPARED_PICTURES: Final = 64  # further ones, to choose among the ways of fixing them
 # Which one is best differs from model to model; none costs anything when the model runs.
 _WAYS: Final[tuple[tuple[CalibrationMethod, dict[str, Any]], ...]] = (
@@ -57,10 +60,11 @@ class Allowance:
     verdict_changes: float = 0.01
 
 
-def calibration_pictures(run: Run) -> list[Pixels]:
+def calibration_pictures(run: BaseRun) -> list[Pixels]:
     """Training pictures in class balance, whose activations fix the int8 ranges."""
     train = run.role("train")
-    order = choose_reference(classes_of(train, run.labels), seed=run.seed)
+    labels = sorted({item.label for item in train})
+    order = choose_reference(classes_of(train, labels), seed=run.seed)
     chosen = np.random.default_rng(run.seed).permutation(order)[: RANGE_PICTURES + COMPARED_PICTURES]
     return [prepare_file(train[int(one)].path, run.recipe.preprocess).image_hwc for one in chosen]
 
@@ -68,15 +72,17 @@ def calibration_pictures(run: Run) -> list[Pixels]:
 class _Pictures(CalibrationDataReader):  # type: ignore[misc]
     """Calibration pictures one by one, as the quantiser asks for them."""
 
-    def __init__(self, pictures: Sequence[Pixels]) -> None:
-        self._batches: Iterator[dict[str, Pixels]] = iter([{INPUT: picture[None]} for picture in pictures])
+    def __init__(self, pictures: Sequence[Pixels], beside: Mapping[str, npt.NDArray[Any]]) -> None:
+        self._batches: Iterator[dict[str, Any]] = iter(
+            [{INPUT: picture[None], **beside} for picture in pictures]
+        )
 
-    def get_next(self) -> dict[str, Pixels] | None:
+    def get_next(self) -> dict[str, Any] | None:
         return next(self._batches, None)
 
 
 def quantise(model: bytes, pictures: Sequence[Pixels]) -> bytes:
-    """Static int8: QDQ, unsigned activations, signed weights a channel.
+    """Static int8: QDQ, unsigned activations, signed weights a channel; of the backbone alone, not of what reads its features.
 
     The ranges are fixed in several ways on the first `RANGE_PICTURES`; the way that moves the logits of the further pictures
     least is taken. What stays float32, and why, is in docs/decisions/0004.
@@ -85,30 +91,33 @@ def quantise(model: bytes, pictures: Sequence[Pixels]) -> bytes:
         StorageError: the temporary folder is full.
     """
     ranges, compared = pictures[:RANGE_PICTURES], pictures[RANGE_PICTURES:] or pictures
-    expected = _logits(model, compared)
+    session = Session(model)
+    expected, beside = _logits(session, compared), session.nothing_beside(1)
     with temporary_folder() as folder:
         original, prepared = folder / "model.onnx", folder / "prepared.onnx"
         original.write_bytes(model)
         quant_pre_process(original, prepared)
-        candidates = [_quantised(prepared, ranges, *way) for way in _WAYS]
-    moved = [float(np.square(_logits(one, compared) - expected).mean()) for one in candidates]
+        candidates = [_quantised(prepared, _Pictures(ranges, beside), *way) for way in _WAYS]
+    moved = [float(np.square(_logits(Session(one), compared) - expected).mean()) for one in candidates]
     return candidates[int(np.argmin(moved))]
 
 
-def _logits(model: bytes, pictures: Sequence[Pixels]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    session = Session(model)
-    return np.concatenate([session.run(picture[None], ["logits"])["logits"] for picture in pictures])
+def _logits(session: Session, pictures: Sequence[Pixels]) -> npt.NDArray[np.float32]:
+    """All of a model's logits, side by side: (N, classes)."""
+    wanted = logits_of(session.outputs)
+    rows = [session.run(picture[None], wanted) for picture in pictures]
+    return np.concatenate([np.concatenate([row[name] for name in wanted], axis=1) for row in rows])
 
 
 def _quantised(
-    prepared: Path, pictures: Sequence[Pixels], method: CalibrationMethod, options: dict[str, Any]
+    prepared: Path, pictures: _Pictures, method: CalibrationMethod, options: dict[str, Any]
 ) -> bytes:
     done = prepared.with_name("int8.onnx")
     with contextlib.redirect_stdout(io.StringIO()):  # it prints what it is at; stdout belongs to results
         quantize_static(
             prepared,
             done,
-            _Pictures(pictures),
+            pictures,
             quant_format=QuantFormat.QDQ,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
@@ -121,12 +130,20 @@ def _quantised(
 
 
 def _kept_in_float(model: onnx.ModelProto) -> list[str]:
-    """The input's normalisation, the first convolution, pooling by maximum, and what makes the outputs."""
-    first = next(node.name for node in model.graph.node if node.op_type == "Conv")
-    makers = {output: node.name for node in model.graph.node for output in node.output}
+    """The input's normalisation, the first convolution, pooling by maximum, what makes the embedding, and all that is no part of it."""
+    nodes = list(model.graph.node)
+    first = next(node.name for node in nodes if node.op_type == "Conv")
+    makers = {output: node for node in nodes for output in node.output}
     plain = {"Cast", "Sub", "Mul", "Transpose", "MaxPool"}
-    kept = [node.name for node in model.graph.node if node.op_type in plain]
-    return sorted({first, *kept, *(makers[name] for name in ("logits", "embedding", "cam"))})
+    within, waiting = set[str](), list(makers[EMBEDDING].input)
+    while waiting:
+        node = makers.get(waiting.pop())
+        if node is not None and node.name not in within:
+            within.add(node.name)
+            waiting.extend(node.input)
+    return sorted(
+        node.name for node in nodes if node.name == first or node.name not in within or node.op_type in plain
+    )
 
 
 def guard_figures(run: Run, reference_scored: Scored, candidate: Scored) -> Guard:

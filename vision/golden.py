@@ -49,14 +49,14 @@ def golden_arrays(
     arrays["sha256"] = np.array([_digest(tensor) for tensor in tensors])
     arrays |= {f"{_BESIDE}{name}": values for name, values in (beside or {}).items()}
     for file, session in sessions.items():
-        found = session.run(np.stack(tensors), _logits(session), beside=beside)
+        found = session.run(np.stack(tensors), logits_of(session.outputs), beside=beside)
         arrays |= {f"{name}_{file}": values for name, values in found.items()}
     return arrays
 
 
-def _logits(session: Session) -> list[str]:
+def logits_of(outputs: Sequence[str]) -> list[str]:
     """The outputs that must come out the same: the logits, those of each level where there are several."""
-    return [name for name in session.outputs if name == _LOGITS or name.startswith(f"{_LOGITS}_")]
+    return [name for name in outputs if name == _LOGITS or name.startswith(f"{_LOGITS}_")]
 
 
 def check_golden(bundle: Bundle, file: str, session: Session) -> float:
@@ -65,7 +65,7 @@ def check_golden(bundle: Bundle, file: str, session: Session) -> float:
     Raises:
         BundleError: a picture is prepared differently here, or the model answers differently.
     """
-    outputs = _logits(session)
+    outputs = logits_of(session.outputs)
     if not outputs:
         raise BundleError(f"{bundle.path}: {file}: expected an output 'logits', found {session.outputs}")
     arrays = bundle.arrays(GOLDEN)

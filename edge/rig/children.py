@@ -65,7 +65,8 @@ class Family:
         for child in self._children:
             if child.port is not None and _answers(child.port):
                 raise DeviceError(f"{child.name}: port {child.port} is taken by another process")
-        self._started += [(child, self._start(child)) for child in self._children]
+        for child in self._children:
+            self._started.append((child, self._start(child)))
         for child in self._children:
             self._await(child, ending)
 

@@ -15,13 +15,15 @@ from torch import Tensor
 from training.catalog.heads import learn_heads
 from training.catalog.loss import catalog_loss, path_log_probabilities
 from training.catalog.network import CatalogNetwork, Shape, build_catalog, subset_masks
-from training.catalog.run import CatalogRun
+from training.catalog.run import CatalogRun, TitleColumn
 from training.lesson import Advance, Role
 from training.manifest import Item
 from training.recipe import Branches
+from vision.catalog.attributes import AttributeSpec
 from vision.catalog.attributes import batch as attribute_ids
 from vision.catalog.taxonomy import Taxonomy
 from vision.catalog.text import batch as text_ids
+from vision.errors import CatalogError
 
 
 class CatalogLesson:
@@ -34,7 +36,7 @@ class CatalogLesson:
         self.shape = shape_of(run)
         self.paths = torch.from_numpy(self._taxonomy.paths.copy())
         parts: dict[Role, tuple[Item, ...]] = {"train": run.role("train"), "tune": run.role("tune")}
-        self._beside = {role: beside(items, run) for role, items in parts.items()}
+        self._beside = {role: beside(items, run.title, run.attributes) for role, items in parts.items()}
         self._allowed = {role: allowed_paths(items, self._taxonomy) for role, items in parts.items()}
         weights = subset_weights(len(self.shape.modalities), run.recipe.branches)
         self._row_weights = {
@@ -104,14 +106,29 @@ def shape_of(run: CatalogRun) -> Shape:
     )
 
 
-def beside(items: Sequence[Item], run: CatalogRun) -> tuple[Tensor, ...]:
-    """Ids of the items' titles and attributes, as far as the run has them."""
+def beside(
+    items: Sequence[Item], title: TitleColumn | None, attributes: AttributeSpec | None
+) -> tuple[Tensor, ...]:
+    """Ids of the items' titles and attributes, as far as a model reads them.
+
+    Raises:
+        CatalogError: the items have no such column.
+    """
     given = []
-    if run.title:
-        given.append(text_ids([item.columns[run.title.column] for item in items], run.title.spec))
-    if run.attributes:
-        given.append(attribute_ids([item.columns for item in items], run.attributes))
+    if title:
+        _check_columns(items, [title.column])
+        given.append(text_ids([item.columns[title.column] for item in items], title.spec))
+    if attributes:
+        _check_columns(items, attributes.names)
+        given.append(attribute_ids([item.columns for item in items], attributes))
     return tuple(torch.from_numpy(ids) for ids in given)
+
+
+def _check_columns(items: Sequence[Item], wanted: Sequence[str]) -> None:
+    missing = [column for column in wanted if items and column not in items[0].columns]
+    if missing:
+        found = ", ".join(items[0].columns) or "none"
+        raise CatalogError(f"expected a column '{missing[0]}' that the model learned from, found: {found}")
 
 
 def allowed_paths(items: Sequence[Item], taxonomy: Taxonomy) -> Tensor:
@@ -120,6 +137,7 @@ def allowed_paths(items: Sequence[Item], taxonomy: Taxonomy) -> Tensor:
     Raises:
         CatalogError: a label is not the taxonomy's.
     """
+    _check_columns(items, taxonomy.levels)
     open_paths = np.ones((len(items), len(taxonomy.paths)), np.bool_)
     for index, level in enumerate(taxonomy.levels):
         place = {label: position for position, label in enumerate(taxonomy.labels(level))}

@@ -111,15 +111,16 @@ class CatalogNetwork(Seeing):
         features = self.features(image)
         embedding = features.mean((2, 3))
         given = dict(zip((*self.shape.modalities[1:], NO_IMAGE), beside, strict=False))
+        seen = self.head(embedding)
         parts = [nn.functional.conv2d(features, self.head.weight[:, :, None, None])]
         parts += [self._words(given[TEXT])] if TEXT in given else []
         parts += [self._values(given[ATTRIBUTES])] if ATTRIBUTES in given else []
+        every = self.fused(torch.stack([seen, *(part.sum(1) for part in parts[1:])], 1))
         subset = self._subset(image, given)
-        trust = self.trust[subset] * subset_masks(len(self.shape.modalities)).to(image.device)[subset]
-        seen = self.head(embedding) * trust[:, :1]
+        trust = (self.trust * subset_masks(len(self.shape.modalities)).to(image.device))[subset]
         parts = [part * trust[:, index].view(-1, *[1] * (part.dim() - 1)) for index, part in enumerate(parts)]
-        logits = self.bias[subset] + seen + sum(part.sum(1) for part in parts[1:])
-        by_level = [self._by_level(part) for part in (logits, seen, *parts)]
+        logits = every.gather(1, subset.view(-1, 1, 1).expand(-1, 1, every.shape[2])).squeeze(1)
+        by_level = [self._by_level(part) for part in (logits, every, seen * trust[:, :1], *parts)]
         return (embedding, *(one for levels in zip(*by_level, strict=True) for one in levels))
 
     def _subset(self, image: Tensor, given: Mapping[str, Tensor]) -> Tensor:

@@ -1,5 +1,6 @@
 """`loupe certify`: thresholds and a certified escape rate for a bundle."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -7,10 +8,14 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from training.catalog.issue import issue_catalog
 from training.certify import Certification
+from training.commands.catalog_figures import promises_table
 from training.commands.options import Data, GroupColumn, Images, SplitColumn, Where, items_of, manifest_of
 from training.issue import Issued, Terms, issue
-from vision.bundle import is_signed, open_bundle
+from training.manifest import Item
+from vision.bundle import Bundle, is_signed, open_bundle
+from vision.catalog.spec import catalog_spec
 from vision.commands.options import BundleArgument
 from vision.commands.output import JsonFlag, Output, bar
 from vision.inspection.policy import Costs
@@ -24,7 +29,11 @@ def certify(
     split: Annotated[str, typer.Option(help="The split to calibrate on, new to the model.")] = "val",
     max_escape: Annotated[
         float,
-        typer.Option(min=1e-5, max=0.5, help="The largest share of defective parts that may be accepted."),
+        typer.Option(
+            min=1e-5,
+            max=0.5,
+            help="The largest share of defective parts that may be accepted; of a catalog's answers that may be wrong.",
+        ),
     ] = 0.05,
     confidence: Annotated[float, typer.Option(min=0.5001, max=0.9999, help="Of the certificate.")] = 0.95,
     assume_independent_parts: Annotated[
@@ -57,6 +66,11 @@ def certify(
     """
     output = Output(json)
     opened = open_bundle(bundle)
+    if opened.manifest.task == "catalog":
+        levels = catalog_spec(opened).levels
+        manifest = manifest_of(data, images, split_column, group_column, where, label_columns=levels)
+        _certify_catalog(opened, items_of(manifest, split), max_escape, confidence, output)
+        return
     items = items_of(manifest_of(data, images, split_column, group_column, where), split)
     costs = Costs(
         escape=cost_escape, false_reject=cost_false_reject, review=cost_review, defect_rate=defect_rate
@@ -71,18 +85,7 @@ def certify(
     with bar() as progress:
         task = progress.add_task("scoring", total=len(items) * len(opened.manifest.models), note="")
         issued = issue(opened, items, terms, advance=lambda n: progress.advance(task, n))
-    if issued.openings > 1:
-        output.warn(
-            f"these calibration data were opened {issued.openings} times for this model; "
-            "a certificate chosen after looking is worth less than it says"
-        )
-    if issued.shared_groups:
-        output.warn(
-            f"{issued.shared_groups} calibration groups have the name of a group that the model learned from; if they are the same "
-            "(another split column?), the certificate is worth nothing"
-        )
-    if signed:
-        output.warn("the bundle changed, so its signature is gone; sign it again")
+    _warn(output, issued.openings, issued.shared_groups, signed=signed)
     files = {file: _facts(one, issued, file) for file, one in issued.certifications.items()}
     lines = [
         f"{file}: {one.explanation(max_escape, confidence)}" for file, one in issued.certifications.items()
@@ -99,6 +102,51 @@ def certify(
     )
     if require and not all(one.certified for one in issued.certifications.values()):
         raise typer.Exit(1)
+
+
+def _certify_catalog(
+    bundle: Bundle, items: Sequence[Item], max_risk: float, confidence: float, output: Output
+) -> None:
+    """Of a catalog, the share of wrong answers among those given is what may be at most `max_risk`."""
+    signed = is_signed(bundle.path)
+    with bar() as progress:
+        task = progress.add_task("scoring", total=len(items) * len(bundle.manifest.models), note="")
+        issued = issue_catalog(
+            bundle,
+            items,
+            max_risk=max_risk,
+            confidence=confidence,
+            advance=lambda n: progress.advance(task, n),
+        )
+    _warn(output, issued.openings, issued.shared_groups, signed=signed)
+    if issued.left_out:
+        output.say(f"{issued.left_out} items left out, whose picture another item had already")
+    output.result(
+        {
+            "bundle": str(bundle.path),
+            "openings": issued.openings,
+            "left_out": issued.left_out,
+            "files": {file: one.model_dump(mode="json") for file, one in issued.certificates.items()},
+        },
+        *[promises_table(file, one) for file, one in issued.certificates.items()],
+        *[escape(f"{file}: {one.line()}") for file, one in issued.certificates.items()],
+    )
+
+
+def _warn(output: Output, openings: int, shared_groups: int, *, signed: bool) -> None:
+    """Say what makes a certificate worth less than it says."""
+    if openings > 1:
+        output.warn(
+            f"these calibration data were opened {openings} times for this model; "
+            "a certificate chosen after looking is worth less than it says"
+        )
+    if shared_groups:
+        output.warn(
+            f"{shared_groups} calibration groups have the name of a group that the model learned from; if they are the same "
+            "(another split column?), the certificate is worth nothing"
+        )
+    if signed:
+        output.warn("the bundle changed, so its signature is gone; sign it again")
 
 
 def _facts(one: Certification, issued: Issued, file: str) -> dict[str, Any]:

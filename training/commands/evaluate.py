@@ -2,7 +2,7 @@
 
 import datetime
 import json as jsonlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +10,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from training.catalog.figures import evaluate as evaluate_catalog
+from training.catalog.run import CatalogRun
+from training.commands.catalog_figures import figures_table, score_bundle, score_run
 from training.commands.options import Data, GroupColumn, Images, SplitColumn, Where, items_of, manifest_of
 from training.data import fingerprint
 from training.evaluate import Evaluation, Judged, judged
@@ -17,10 +20,10 @@ from training.evaluate import evaluate as figures_of
 from training.export import load_network
 from training.manifest import Item, check_labels
 from training.report import write_report
-from training.run import Run, read_run
+from training.run import Run, read_run, task_of
 from training.score import Scored, score, torch_scorer
 from training.statistics import Rate
-from vision.bundle import REFERENCE, open_bundle
+from vision.bundle import REFERENCE, Bundle, describe, open_bundle
 from vision.commands.output import JsonFlag, Output, bar
 from vision.errors import SettingsError
 from vision.files import append_line
@@ -53,12 +56,23 @@ def evaluate(
     Example: `loupe evaluate cells --data manifest.csv --images pictures --split test --report report.html`
     """
     output = Output(json)
-    items = items_of(manifest_of(data, images, split_column, group_column, where), split)
     is_run = (model / "run.json").exists()
+    levels = catalog_levels(model, is_run=is_run)
+    manifest = manifest_of(
+        data, images, split_column, group_column, where, label_columns=levels or ("label",)
+    )
+    items = items_of(manifest, split)
     if is_run and file is not None:
         raise SettingsError(
             f"--file {file}: expected a bundle, found the run {model}, which is judged in torch"
         )
+    if levels:
+        if report is not None:
+            raise SettingsError(
+                "--report: expected an inspection model, found a catalog's, whose figures are a table"
+            )
+        _evaluate_catalog(model, items, file, split, slice_by, output)
+        return
     with bar() as progress:
         task = progress.add_task("scoring", total=len(items), note="")
 
@@ -74,16 +88,7 @@ def evaluate(
             if seen:
                 output.warn(f"{seen} of these pictures were learned from; figures on them are too good")
     evaluation = figures_of(one, slice_by=slice_by or None)
-    if inspector is None:
-        openings = record_opening(model / "openings.jsonl", "run", split)
-    else:
-        openings = record_opening(
-            read_settings().cache_dir / "openings.jsonl", inspector.bundle.digest(), split
-        )
-    if openings > 1:
-        output.warn(
-            f"the {split} split was opened before for this model; figures chosen after looking are too good"
-        )
+    _opened(model, inspector.bundle if inspector else None, split, output)
     if report is not None:
         decision = inspector.decision if inspector else None
         write_report(
@@ -106,6 +111,52 @@ def evaluate(
         table(evaluation),
         *([f"report: {escape(str(report))}"] if report else []),
     )
+
+
+def catalog_levels(model: Path, *, is_run: bool) -> tuple[str, ...]:
+    """The levels that a catalog run or bundle tells apart; none for another task's.
+
+    Raises:
+        SettingsError, BundleError: there is neither.
+    """
+    if is_run:
+        return read_run(model, CatalogRun).taxonomy.levels if task_of(model) == "catalog" else ()
+    manifest, _ = describe(model)
+    return tuple(manifest.decision["levels"]) if manifest.task == "catalog" else ()  # type: ignore[arg-type]
+
+
+def _evaluate_catalog(
+    model: Path, items: tuple[Item, ...], file: str | None, split: str, slice_by: list[str], output: Output
+) -> None:
+    bundle = None if (model / "run.json").exists() else open_bundle(model)
+    temperatures: Mapping[str, float] = {}
+    with bar() as progress:
+        task = progress.add_task("scoring", total=len(items), note="")
+
+        def advance(count: int) -> None:
+            progress.advance(task, count)
+
+        if bundle is None:
+            scored = score_run(model, items, advance=advance)
+        else:
+            chosen = choose(bundle)
+            choice = Choice(file=file, threads=chosen.threads) if file else chosen
+            scored, temperatures = score_bundle(bundle, choice, items, advance=advance)
+    figures = evaluate_catalog(scored, temperatures=temperatures, slice_by=slice_by or None)
+    _opened(model, bundle, split, output)
+    output.result({"model": str(model), "split": split, **figures.to_json()}, figures_table(figures))
+
+
+def _opened(model: Path, bundle: Bundle | None, split: str, output: Output) -> None:
+    """Note that a split was opened, and warn where it was before."""
+    if bundle is None:
+        openings = record_opening(model / "openings.jsonl", "run", split)
+    else:
+        openings = record_opening(read_settings().cache_dir / "openings.jsonl", bundle.digest(), split)
+    if openings > 1:
+        output.warn(
+            f"the {split} split was opened before for this model; figures chosen after looking are too good"
+        )
 
 
 def judge_run(

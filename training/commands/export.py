@@ -8,7 +8,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from training import export as exporting
+from training.catalog.export import export_catalog
 from training.quantise import Allowance
+from training.run import task_of
 from vision.commands.output import JsonFlag, Output
 
 _DEFAULTS: Final = Allowance()
@@ -29,7 +31,7 @@ def export(
     max_verdict_changes: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the tune part that int8 may give another class.")
     ] = _DEFAULTS.verdict_changes,
-    name: Annotated[str, typer.Option(help="The model's name.")] = "inspection",
+    name: Annotated[str | None, typer.Option(help="The model's name; by default the task's.")] = None,
     version: Annotated[str, typer.Option("--model-version", help="The model's version.")] = "1.0",
     json: JsonFlag = False,
 ) -> None:
@@ -39,8 +41,10 @@ def export(
     """
     output = Output(json)
     allowed = Allowance(accuracy_drop=max_accuracy_drop, verdict_changes=max_verdict_changes)
-    exported = exporting.export(
-        run, out, int8=int8, allowed=allowed, name=name, version=version, say=output.say
+    task = task_of(run)
+    exporter = export_catalog if task == "catalog" else exporting.export
+    exported = exporter(
+        run, out, int8=int8, allowed=allowed, name=name or task, version=version, say=output.say
     )
     facts = exported.to_json()
     table = Table(title=escape(str(out)), title_justify="left", show_header=False)

@@ -12,7 +12,7 @@ from vision.catalog.certificate import CatalogCertificate
 from vision.catalog.outputs import ATTRIBUTES, IMAGE, TEXT
 from vision.catalog.taxonomy import Taxonomy
 from vision.catalog.text import TextSpec
-from vision.errors import BundleError, CatalogError
+from vision.errors import BundleError, CatalogError, CertificateError
 from vision.inspection.quality import QualityLimits
 
 TAXONOMY: Final = "taxonomy.json"
@@ -45,12 +45,17 @@ class CalibrationOpening(BaseModel):
 
 
 class CatalogSpec(BaseModel):
-    """The catalog part of a bundle's manifest."""
+    """The catalog part of a bundle's manifest.
+
+    Attributes:
+        title_column: of a manifest, where the titles were that the model learned from.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     levels: Annotated[tuple[str, ...], Field(min_length=1)]
     text: TextSpec | None = None
+    title_column: str | None = None
     attributes: AttributeSpec | None = None
     quality: QualityLimits
     files: dict[str, FileReading]
@@ -111,6 +116,15 @@ def catalog_spec(bundle: Bundle) -> CatalogSpec:
                 preprocess_sha256=manifest.preprocess.digest(),
                 temperatures=reading.temperatures,
             )
+            promised = {
+                subset: tuple(one.level for one in promises)
+                for subset, promises in reading.certificate.promises.items()
+            }
+            if promised != dict.fromkeys(names, spec.levels):
+                raise CertificateError(
+                    f"{bundle.path}: certificate of {name}: expected promises for {', '.join(spec.levels)} "
+                    f"with each of {sorted(names)}, found {promised}"
+                )
     return spec
 
 

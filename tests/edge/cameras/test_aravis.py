@@ -85,13 +85,13 @@ def test_each_trigger_gives_exactly_the_frame_that_it_exposed(device: GigeCamera
         async with opened() as camera:
             waits, shots = [], []
             for _ in range(
-                150
-            ):  # the camera counts with 16 bits from 65400 on, so the count begins anew on the way
+                140
+            ):  # the camera counts with 16 bits from 65400 on: the count begins anew on the way
                 at = now()
                 shots.append(await camera.capture(Pulse(at_s=at)))
                 waits.append(now() - at)
             ids = [shot.frame_id for shot in shots]
-            assert ids == list(range(1, 151))
+            assert ids == list(range(1, 141))
             times = [shot.device_ns for shot in shots]
             assert times == sorted(set(times))  # type: ignore[type-var]
             assert all(whole(shot) for shot in shots)
@@ -99,7 +99,7 @@ def test_each_trigger_gives_exactly_the_frame_that_it_exposed(device: GigeCamera
             assert shots[0].image.size_wh == (64, 48)
             assert statistics.median(waits) < 0.1  # the simulated camera looks for triggers every 20 ms or so
             await asyncio.sleep(0.6)  # figures come twice a second
-            assert camera.counters.completed == 150
+            assert camera.counters.completed == 140
             assert (camera.counters.unasked, camera.counters.failures) == (0, 0)
 
     in_time(work)
@@ -110,11 +110,12 @@ def test_a_camera_that_is_unplugged_and_plugged_in_again_is_found_again(device: 
         async with opened() as camera:
             before = await camera.capture(Pulse(at_s=now()))
             device.stop()
-            with pytest.raises(DeviceError, match=r"camera 127\.0\.0\.1: "):
-                await camera.capture(Pulse(at_s=now()))
-            await asyncio.sleep(4)  # the child has given up and tries again
-            with pytest.raises(DeviceError, match=r"camera 127\.0\.0\.1: "):
-                await camera.capture(Pulse(at_s=now()))
+            said = ""
+            while "Can't connect" not in said:  # until the child has given up, and tries again
+                with pytest.raises(DeviceError, match=r"camera 127\.0\.0\.1: ") as gone:
+                    await camera.capture(Pulse(at_s=now()))
+                said = str(gone.value)
+                await asyncio.sleep(0.1)
             device.start()
             after, _ = await shots_until_one_comes(camera)
             assert after.frame_id == before.frame_id + 1  # type: ignore[operator]
@@ -150,7 +151,7 @@ def test_a_camera_that_is_let_go_can_be_opened_at_once_and_no_process_is_left(de
 
 def test_with_five_percent_of_packets_lost_each_part_gets_a_whole_picture_or_none() -> None:
     async def work() -> None:
-        async with opened() as camera:
+        async with opened(timeout_s=0.4) as camera:
             came, said = [], []
             for _ in range(60):
                 try:
