@@ -37,6 +37,9 @@ ROWS: Final = "rows"
 FEW: Final = 20_000
 """Of so few items that a filter leaves, less than half of all, the nearest are found exactly: a graph would pass by most of what it meets."""
 _MOST_LOOKED_AT: Final = 4096
+_AHEAD: Final = (
+    2  # rows asked for at first, for each that is expected to be needed: photos of one item lie together
+)
 
 Count = Annotated[int, Field(ge=0)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -123,7 +126,7 @@ class Base:
         usable = int(np.count_nonzero(left))
         if self.graph is None or usable <= min(FEW, len(left) // 2):
             return None
-        wanted = math.ceil(count * len(self.photos) / usable)
+        wanted = math.ceil(_AHEAD * count * len(self.photos) / usable)
         while wanted <= _MOST_LOOKED_AT:
             rows = self.graph.nearest(query, wanted)
             which = rows[left[self.photos.owners[rows]]]

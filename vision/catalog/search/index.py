@@ -26,7 +26,7 @@ from vision.catalog.search.graph import Effort
 from vision.catalog.search.layer import ordered
 from vision.catalog.search.recent import Recent
 from vision.catalog.search.signature import Signatures, unknown
-from vision.catalog.search.values import Filter, Hit, Item, Removal
+from vision.catalog.search.values import Filter, Hit, Item, Removal, checked
 from vision.errors import InputError
 from vision.files import atomic_folder
 
@@ -220,7 +220,9 @@ class ItemIndex:
             InputError: an id, term or vector is not as it should be; the item is named.
             StorageError: the disk refused; nothing was changed.
         """
-        kept = [entry_of(one, self.dimension) if isinstance(one, Item) else one for one in changes]
+        kept = [entry_of(one, self.dimension) if isinstance(one, Item) else checked(one) for one in changes]
+        if not kept:
+            return
         self._make_room()
         with self._writing:
             self._commit(kept)
@@ -235,7 +237,6 @@ class ItemIndex:
         for change in changes:
             self._layers.take(change)
 
-    @property
     def due(self) -> bool:
         """Whether it is time for a checkpoint."""
         layers = self._layers

@@ -42,7 +42,7 @@ class Photos:
 
     def of(self, item: int) -> slice:
         """The rows of an item."""
-        first, end = np.searchsorted(self.owners, [item, item + 1])
+        first, end = np.searchsorted(self.owners, np.array([item, item + 1], np.int32))  # or all are cast
         return slice(int(first), int(end))
 
     def nearest(self, query: Rows, count: int, left: Bools) -> "Found":
