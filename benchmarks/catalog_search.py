@@ -28,14 +28,13 @@ import numpy.typing as npt
 from rich.progress import Progress
 from threadpoolctl import threadpool_limits
 
+from benchmarks.catalog_copies import duplicates
 from benchmarks.catalog_embeddings import COPY, ICONIC, Pictures, pictures, read
 from benchmarks.catalog_vectors import COUNT, Collection, Numbers, Surroundings, Vectors, true_neighbours
 from benchmarks.common import Figure, emit, parser
 from vision.catalog.projection import Projection, fit
-from vision.catalog.search.duplicates import near_duplicates
 from vision.catalog.search.index import ItemIndex, Options
 from vision.catalog.search.rebuild import rebuild
-from vision.catalog.search.signature import signature
 from vision.catalog.search.values import Hit, Item
 
 ROOT: Final = Path(__file__).parents[1]
@@ -286,61 +285,6 @@ def iconic(found: Pictures, projection: Projection, folder: Path, note: str) -> 
         )
         for most in (1, 5)
     ]
-
-
-def duplicates(found: Pictures, projection: Projection, folder: Path, note: str) -> list[Figure]:
-    """Copies that are known again, and pictures of their own that are taken for copies of another."""
-    vectors = projection.project(found.embeddings)
-    signatures = np.stack([signature(grey) for grey in found.greys])
-    shop, copies = (
-        np.flatnonzero(one) for one in (~np.isin(found.split, (ICONIC, COPY)), found.split == COPY)
-    )
-    _, first = np.unique(found.digest[shop], return_index=True)
-    twice = np.setdiff1d(shop, shop[first])
-    rebuild(
-        folder,
-        (
-            Item(item_id=str(row), vectors=vectors[row][None], signatures=signatures[row][None])
-            for row in shop[first]
-        ),
-        model=_MODEL,
-        dimension=projection.dimension,
-    )
-    with ItemIndex.open(folder, model=_MODEL, dimension=projection.dimension) as index:
-
-        def flagged(row: int) -> list[str]:
-            exclude = {str(row)}
-            return [
-                found.path[int(one.item_id)]
-                for one in near_duplicates(index, vectors[row], signatures[row], exclude=exclude)
-            ]
-
-        known = [found.path[row] in flagged(row) for row in copies.tolist()]
-        same = [
-            found.digest[row] in found.digest[np.isin(found.path, flagged(row))] for row in twice.tolist()
-        ]
-        false = {
-            catalog: [bool(flagged(row)) for row in shop[first].tolist() if found.catalog[row] == catalog]
-            for catalog in np.unique(found.catalog)
-        }
-    return [
-        _share(
-            "search_copies_found", known, f"of pictures encoded anew, at half the size, or with noise; {note}"
-        ),
-        _share("search_same_found", same, "of further pictures with the same bytes as another"),
-        *(
-            _share(
-                f"search_{catalog}_flagged",
-                shares,
-                "of pictures that are no other's bytes: true copies among them are not told from false alarms",
-            )
-            for catalog, shares in false.items()
-        ),
-    ]
-
-
-def _share(name: str, these: Sequence[bool], note: str) -> Figure:
-    return Figure(name=name, value=round(float(np.mean(these)), 4), unit="ratio", runs=len(these), note=note)
 
 
 if __name__ == "__main__":

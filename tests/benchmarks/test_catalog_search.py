@@ -12,13 +12,13 @@ from benchmarks.catalog_embeddings import COPY, ICONIC, Pictures
 from benchmarks.catalog_search import figures
 from benchmarks.catalog_vectors import Surroundings, true_neighbours
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 CLASSES: Final = 12
 
 
 def made_up(count: int) -> Pictures:
-    """Classes as clouds of positive vectors; of each class an iconic picture, and every tenth picture copied."""
+    """Classes as clouds of positive vectors; of each class an iconic picture, every tenth picture copied, and one there twice."""
     rng = np.random.default_rng(0)
     centres = rng.random((CLASSES, 300))
     number = np.concatenate([np.arange(count), np.arange(CLASSES), np.arange(0, count, 10)])
@@ -28,17 +28,18 @@ def made_up(count: int) -> Pictures:
     one_each = rng.standard_normal((len(number), 300))[number]
     greys = rng.integers(0, 256, (len(number), 64, 64), np.uint8)
     greys[count:] = greys[number[count:]]
+    embeddings = np.abs(centres[fine] + 0.2 * one_each + 0.02 * rng.standard_normal(one_each.shape))
+    digest = np.array([f"{place}" for place in range(len(number))])
+    embeddings[CLASSES], greys[CLASSES], digest[CLASSES] = embeddings[0], greys[0], digest[0]
     return Pictures(
-        embeddings=np.abs(centres[fine] + 0.2 * one_each + 0.02 * rng.standard_normal(one_each.shape)).astype(
-            np.float32
-        ),
+        embeddings=embeddings.astype(np.float32),
         greys=greys,
         path=np.array([f"{one}.jpg" for one in number]),
         catalog=np.full(len(number), "made-up"),
         fine=np.array([f"class-{one}" for one in fine]),
         coarse=np.full(len(number), ""),
         split=split,
-        digest=np.array([f"{place % count}" for place in range(len(number))]),
+        digest=digest,
         model=np.array("made up"),
     )
 
@@ -54,6 +55,7 @@ def test_the_figures_that_are_asked_for_are_measured(tmp_path: Path) -> None:
     assert 0.5 < found["search_real_recall_at_10_of_embeddings"].value < 1
     assert found["search_iconic_top_1"].value <= found["search_iconic_top_5"].value
     assert found["search_copies_found"].value > 0.9
+    assert found["search_same_found"].value == 1
     assert found["search_made-up_flagged"].value < 0.05
 
 
