@@ -23,7 +23,7 @@ def made_up(count: int) -> Pictures:
     centres = rng.random((CLASSES, 300))
     number = np.concatenate([np.arange(count), np.arange(CLASSES), np.arange(0, count, 10)])
     fine = number % CLASSES
-    split = np.array(["train", "test"])[number % 2]
+    split = np.array(["train", "test", ICONIC, COPY])[number % 2]  # as long as the longest
     split[count : count + CLASSES], split[count + CLASSES :] = ICONIC, COPY
     one_each = rng.standard_normal((len(number), 300))[number]
     greys = rng.integers(0, 256, (len(number), 64, 64), np.uint8)

@@ -115,7 +115,7 @@ def test_an_item_is_found_by_each_of_its_photos_and_named_once(tmp_path: Path) -
         for number, photo in enumerate(photos):
             best, *others = index.search(photo, 21)
             assert (best.item_id, best.photo) == ("shoe", number)
-            assert best.similarity == pytest.approx(1, abs=1e-6)
+            assert best.similarity == pytest.approx(1, abs=1e-3)
             assert "shoe" not in ids(tuple(others))
             assert len(others) == 20
 
@@ -300,7 +300,7 @@ def test_a_search_for_nothing_or_too_much_is_refused(tmp_path: Path) -> None:
         assert not index.remove("\ud800")
         with pytest.raises(InputError, match="item_id: expected text without control characters"):
             index.apply([Removal(item_id="\ud800")])
-        with pytest.raises(InputError, match=r"vector: expected shape \(N, 16\), found \(1, 15\)"):
+        with pytest.raises(InputError, match=r"vector: expected shape \(16,\), found \(15,\)"):
             index.search(query[1:], 1)
         with pytest.raises(InputError, match="vector: expected finite vectors"):
             index.search(query * np.float32(np.nan), 1)
