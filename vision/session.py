@@ -112,9 +112,15 @@ class Session:
             beside: further inputs by name, a row a picture; the model gets zeros for those that are not given.
 
         Raises:
-            BundleError: the model does not take pictures of that size, or has no such output or input.
+            BundleError: the model does not take pictures of that size, has no such output or input, or a further one has not a row
+                a picture.
         """
         wanted = list(outputs or self.outputs)
+        for name, further in (beside or {}).items():
+            if len(further) != len(images_nhwc):  # the runtime would repeat a single row for all pictures
+                raise BundleError(
+                    f"{self.name}: cannot run: {name}: expected {len(images_nhwc)} rows, found {len(further)}"
+                )
         given = {INPUT: images_nhwc, **self.nothing_beside(len(images_nhwc)), **(beside or {})}
         try:
             values: list[Any] = self._session.run(wanted, given)
@@ -139,5 +145,6 @@ class Session:
 
 
 def _is_further(node: Any) -> bool:
-    rows, *rest = node.shape
-    return node.type in _TYPES and not isinstance(rows, int) and all(isinstance(size, int) for size in rest)
+    """Whether an input's first axis is the batch, which is free, and all others are fixed."""
+    fixed = [isinstance(size, int) for size in node.shape]
+    return node.type in _TYPES and fixed[:1] == [False] and all(fixed[1:])

@@ -5,9 +5,10 @@ import time
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
@@ -114,8 +115,79 @@ def test_bytes_that_are_no_model_are_refused(model: bytes) -> None:
     ],
 )
 def test_a_model_with_another_input_is_refused(model: bytes) -> None:
-    with pytest.raises(BundleError, match=r"expected one input 'image: uint8 \(N, H, W, 3\)', found"):
+    with pytest.raises(BundleError, match=r"expected an input 'image: uint8 \(N, H, W, 3\)' and beside it"):
         Session(model)
+
+
+def beside(kind: int, shape: Sequence[str | int]) -> bytes:
+    """A model that passes on both its inputs, a picture and `more`."""
+    given = [
+        helper.make_tensor_value_info("image", TensorProto.UINT8, SHAPE),
+        helper.make_tensor_value_info("more", kind, shape),
+    ]
+    answers = [
+        helper.make_tensor_value_info("picture", TensorProto.UINT8, SHAPE),
+        helper.make_tensor_value_info("said", kind, shape),
+    ]
+    nodes = [
+        helper.make_node("Identity", [one], [other])
+        for one, other in (("image", "picture"), ("more", "said"))
+    ]
+    return serialised(helper.make_graph(nodes, "beside", given, answers))
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"),
+    [
+        (TensorProto.INT64, []),
+        (TensorProto.INT64, [3, 4]),  # a fixed batch
+        (TensorProto.INT64, ["N", "L"]),
+        (TensorProto.INT32, ["N", 4]),
+        (TensorProto.DOUBLE, ["N"]),
+        (TensorProto.STRING, ["N"]),
+    ],
+)
+def test_an_input_beside_the_picture_that_is_not_understood_is_refused(
+    kind: int, shape: list[str | int]
+) -> None:
+    with pytest.raises(
+        BundleError, match="beside it only int64 or float with a row a picture, found image: "
+    ):
+        Session(beside(kind, shape))
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "values"),
+    [
+        (TensorProto.INT64, ["N", 4], np.arange(8).reshape(2, 4)),
+        (TensorProto.FLOAT, ["N"], np.array([0, 1], np.float32)),
+        (TensorProto.FLOAT, ["N", 2, 3], np.ones((2, 2, 3), np.float32)),
+    ],
+)
+def test_what_goes_in_beside_the_pictures_reaches_the_model(
+    kind: int, shape: list[str | int], values: npt.NDArray[Any]
+) -> None:
+    session, pictures = Session(beside(kind, shape)), prepared_batch(part(), part(1))
+    assert (session.run(pictures, beside={"more": values})["said"] == values).all()
+    nothing = session.run(pictures)["said"]
+    assert nothing.shape == values.shape
+    assert not nothing.any()
+    session.warm_up((SIDE, SIDE), (1, 3))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"more": np.zeros((1, 4), np.int64)},  # a row too few
+        {"more": np.zeros((2, 5), np.int64)},
+        {"more": np.zeros((2, 4), np.float32)},
+        {"less": np.zeros((2, 4), np.int64)},
+    ],
+)
+def test_what_does_not_fit_beside_the_pictures_is_a_bundle_error(given: dict[str, npt.NDArray[Any]]) -> None:
+    session = Session(beside(TensorProto.INT64, ["N", 4]))
+    with pytest.raises(BundleError, match="cannot run"):
+        session.run(prepared_batch(part(), part(1)), beside=given)
 
 
 def test_a_model_of_any_picture_size_is_taken() -> None:

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from vision.bundle import REFERENCE, Bundle, open_bundle
 from vision.catalog.certificate import LevelPromise
 from vision.catalog.decode import best_path_through, level_probabilities, path_probabilities
-from vision.catalog.item import Item, Row, given_modalities, not_understood, rows_of, stacked
+from vision.catalog.item import Item, Row, given_modalities, highest_ids, not_understood, rows_of, stacked
 from vision.catalog.novelty import Novelty
-from vision.catalog.outputs import EMBEDDING, IMAGE
+from vision.catalog.outputs import EMBEDDING, IMAGE, output_names
 from vision.catalog.projection import Projection
 from vision.catalog.spec import FileReading, bundled_taxonomy, catalog_spec, subset_name
 from vision.errors import BundleError
@@ -101,12 +101,19 @@ class Categorization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """An item as it is put to the model: without the photos that cannot be judged, and what was wrong with those."""
+    """An item as it is put to the model.
+
+    Attributes:
+        item: without the photos that cannot be judged, unless there is nothing else.
+        quality_faults: what is wrong with those photos.
+        judgeable: whether a photo that can be judged, or anything beside photos, was given.
+    """
 
     item: Item
     rows: tuple[Row, ...]
     modalities: tuple[str, ...]
     quality_faults: tuple[str, ...]
+    judgeable: bool
 
 
 class Categorizer:
@@ -157,13 +164,15 @@ class Categorizer:
         faults = [self.spec.quality.fault(quality.measure(photo.image_hwc)) for photo in item.photos]
         sound = tuple(photo for photo, fault in zip(item.photos, faults, strict=True) if fault is None)
         kept = Item(photos=sound, title=item.title, attributes=item.attributes)
-        if not sound and given_modalities(item, self.spec) == (IMAGE,):
+        judgeable = bool(sound) or given_modalities(item, self.spec) != (IMAGE,)
+        if not judgeable:
             kept = item
         return Asked(
             item=kept,
             rows=rows_of(kept, self.spec, self.bundle.manifest.preprocess.size_wh),
             modalities=given_modalities(kept, self.spec),
             quality_faults=tuple(fault for fault in faults if fault is not None),
+            judgeable=judgeable,
         )
 
     def predict(self, rows: Sequence[Row]) -> list[RowPrediction]:
@@ -215,7 +224,7 @@ class Categorizer:
         return None if certificate is None else certificate.promises[subset_name(modalities)]
 
     def _status(self, asked: Asked, depth: int, novelty: float) -> Status:
-        if asked.modalities == (IMAGE,) and len(asked.quality_faults) == len(asked.item.photos):
+        if not asked.judgeable:
             return Status.IMAGE_QUALITY
         if novelty > 1:
             return Status.NOVEL
@@ -277,21 +286,25 @@ def deepest(by_level: Sequence[Floats], promises: Sequence[LevelPromise] | None)
 
 
 def _check_outputs(bundle: Bundle, categorizer: Categorizer) -> None:
-    """One blank picture through the model: its answer must have the parts and sizes that categorising relies on."""
+    """One blank picture through the model, beside it the highest ids there can be: all must fit, and the answer have all its parts."""
+    spec, name = categorizer.spec, categorizer.session.name
     width, height = bundle.manifest.preprocess.size_wh
-    found = categorizer.session.run(np.zeros((1, height, width, 3), np.uint8))
-    depth = len(categorizer.projection.axes)
-    expected = {EMBEDDING: (1, depth)} | {
-        f"{kind}_{level}": (1, size)
-        for level, size in zip(categorizer.spec.levels, categorizer.sizes, strict=True)
-        for kind in ("logits", IMAGE)
-    }
-    for name, shape in expected.items():
-        if name not in found or found[name].shape != shape:
+    found = categorizer.session.run(np.zeros((1, height, width, 3), np.uint8), beside=highest_ids(spec))
+    dimension = len(categorizer.projection.axes)
+    for one in output_names(spec.levels, spec.modalities):
+        kind, _, level = one.partition("_")
+        size = categorizer.sizes[spec.levels.index(level)] if level else dimension
+        shape = found[one].shape if one in found else ()
+        if len(shape) < 2 or shape[1 if kind == "cam" else -1] != size:
             raise BundleError(
-                f"{bundle.path}: {categorizer.session.name}: expected an output {name} {shape}, "
-                f"found {found[name].shape if name in found else 'none'}"
+                f"{bundle.path}: {name}: expected an output {one} for {size} "
+                f"{'classes' if level else 'dimensions'}, found {shape or 'none'}"
             )
+    if categorizer.novelty.vectors.shape[1] != categorizer.projection.dimension:
+        raise BundleError(
+            f"{bundle.path}: {REFERENCE}: expected novelty vectors of {categorizer.projection.dimension} dimensions, "
+            f"found {categorizer.novelty.vectors.shape[1]}"
+        )
 
 
 def open_categorizer(

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -69,12 +71,25 @@ def rows_of(item: Item, spec: CatalogSpec, size_wh: tuple[int, int]) -> tuple[Ro
     return tuple(Row(image_hwc=picture, beside=beside) for picture in pictures)
 
 
+_tokens: Final = lru_cache(maxsize=64)(text.tokenise)  # of one item it is asked several times
+
+
 def _ids(item: Item, spec: CatalogSpec) -> dict[str, npt.NDArray[np.int64]]:
     ids = {}
     if spec.text:
-        ids[TEXT] = text.tokenise(item.title, spec.text).ids
+        ids[TEXT] = _tokens(item.title, spec.text).ids
     if spec.attributes:
         ids[ATTRIBUTES] = attribute_values.encode(item.attributes, spec.attributes)
+    return ids
+
+
+def highest_ids(spec: CatalogSpec) -> dict[str, npt.NDArray[np.int64]]:
+    """A batch of one, (1, L) and (1, A), of the largest ids that titles and attributes can have: a model must have rows for them."""
+    ids = {}
+    if spec.text:
+        ids[TEXT] = np.full((1, spec.text.length), spec.text.buckets - 1, np.int64)
+    if spec.attributes:
+        ids[ATTRIBUTES] = np.array([spec.attributes.sizes], np.int64) - 1
     return ids
 
 

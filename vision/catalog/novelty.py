@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
+from vision.catalog.projection import unit
 from vision.errors import BundleError
 
 NEIGHBOURS: Final = 3
@@ -31,9 +32,8 @@ class Novelty:
         """Scores (N,) of vectors (N, d) of length 1, 0 (the same direction as the nearest) to 2."""
         nearest = min(NEIGHBOURS, len(self.vectors))
         similarity = vectors @ self.vectors.T
-        return np.asarray(
-            1 - np.partition(similarity, -nearest, axis=1)[:, -nearest:].mean(axis=1), np.float32
-        )
+        mean = np.partition(similarity, -nearest, axis=1)[:, -nearest:].mean(axis=1)
+        return np.asarray(np.maximum(1 - mean, 0), np.float32)  # rounding may take a cosine beyond 1
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """For a bundle's `reference.npz`, in float16."""
@@ -44,12 +44,14 @@ class Novelty:
         """From a bundle's `reference.npz`.
 
         Raises:
-            BundleError: there is none in it, or no matrix with rows.
+            BundleError: there is none in it, or no matrix with rows of finite numbers.
         """
         vectors = arrays.get(_VECTORS)
-        if vectors is None or vectors.ndim != 2 or len(vectors) == 0:
-            found = "none" if vectors is None else str(vectors.shape)
+        if vectors is None or vectors.ndim != 2 or len(vectors) == 0 or vectors.dtype.kind != "f":
+            found = "none" if vectors is None else f"{vectors.dtype} {vectors.shape}"
             raise BundleError(
-                f"reference.npz: expected an array '{_VECTORS}' (M, d) with M > 0, found {found}"
+                f"reference.npz: expected an array '{_VECTORS}' of floats (M, d) with M > 0, found {found}"
             )
-        return cls(np.asarray(vectors, np.float32))
+        if not np.isfinite(vectors).all():
+            raise BundleError(f"reference.npz: {_VECTORS}: expected finite values, found others")
+        return cls(unit(vectors))  # rounded to float16 they are a little longer or shorter

@@ -42,7 +42,7 @@ class Projection:
         """
         if embeddings.ndim != 2 or embeddings.shape[1] != len(self.axes):
             raise SettingsError(f"embeddings: expected shape (N, {len(self.axes)}), found {embeddings.shape}")
-        return _unit(_unit(embeddings) @ self.axes)
+        return unit(unit(embeddings) @ self.axes)
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """For a bundle's `reference.npz`."""
@@ -79,7 +79,7 @@ def fit(embeddings: npt.NDArray[np.floating], dimension: int = DIMENSION) -> Pro
         raise SettingsError(
             f"projection: expected embeddings (N, D) with N and D from {dimension} up, found {embeddings.shape}"
         )
-    vectors = _unit(embeddings).astype(np.float64)
+    vectors = unit(embeddings).astype(np.float64)
     _, directions = np.linalg.eigh(vectors.T @ vectors)  # in rising order
     turn, _ = np.linalg.qr(np.random.default_rng(_SEED).standard_normal((dimension, dimension)))
     return Projection((_signed(directions[:, ::-1][:, :dimension]) @ turn).astype(np.float32))
@@ -91,6 +91,8 @@ def _signed(directions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(directions * np.sign(directions[largest, np.arange(directions.shape[1])]))
 
 
-def _unit(vectors: npt.NDArray[np.floating]) -> Floats:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
+def unit(vectors: npt.NDArray[np.floating]) -> Floats:
+    """Rows of length 1; one of no length stays so."""
+    wide = np.asarray(vectors, np.float32)  # lengths in float16 would be off by more than the vectors are
+    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    return np.asarray(wide / np.maximum(lengths, 1e-12), np.float32)

@@ -24,7 +24,7 @@ class Reasons:
     Attributes:
         shares: by modality and `bias`, what each adds to the difference of the two logits; their sum is that difference.
         words: the title's words with what their n-grams add, the weightiest first.
-        attributes: column, value and what it adds, the weightiest first.
+        attributes: column, value and what it adds, the weightiest first; without those that the model has not learned.
         evidence_hw: float32 (h, w) for each photo; its mean is the photo's share, before averaging over photos.
     """
 
@@ -49,8 +49,8 @@ def reasons(
     level, labels = categorizer.spec.levels[index], categorizer.labels[index]
     logits = np.asarray(pooled_logits(predictions, categorizer.spec.levels)[index], np.float64)
     chosen = labels.index(answer.levels[index].label)
-    rival = int(np.argsort(-logits, kind="stable")[: min(2, len(logits))][-1])
-    rival = rival if rival != chosen else int(logits.argmax())
+    others = [place for place in range(len(labels)) if place != chosen] or [chosen]
+    rival = max(others, key=logits.__getitem__)
 
     def against(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """For the chosen class against its rival; the classes are the last axis."""
@@ -68,12 +68,12 @@ def reasons(
     if categorizer.spec.attributes:
         added = against(first[f"{ATTRIBUTES}_{level}"])
         shares[ATTRIBUTES] = float(added.sum())
-        names = categorizer.spec.attributes.names
         told = [
-            (name, asked.item.attributes.get(name, ""), float(one))
-            for name, one in zip(names, added, strict=True)
+            (name, asked.item.attributes[name], float(one))
+            for name, one in zip(categorizer.spec.attributes.names, added, strict=True)
+            if categorizer.spec.attributes.index(name, asked.item.attributes.get(name))
         ]
-        valued = tuple(sorted((one for one in told if one[1]), key=lambda one: -abs(one[2])))
+        valued = tuple(sorted(told, key=lambda one: -abs(one[2])))
     shares[BIAS] = float(logits[chosen] - logits[rival]) - sum(shares.values())
     maps = [one[f"cam_{level}"] for one in predictions] if IMAGE in asked.modalities else []
     return Reasons(

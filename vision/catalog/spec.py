@@ -12,7 +12,7 @@ from vision.catalog.certificate import CatalogCertificate
 from vision.catalog.outputs import ATTRIBUTES, IMAGE, TEXT
 from vision.catalog.taxonomy import Taxonomy
 from vision.catalog.text import TextSpec
-from vision.errors import BundleError, CatalogError
+from vision.errors import BundleError, CatalogError, CertificateError
 from vision.inspection.quality import QualityLimits
 
 TAXONOMY: Final = "taxonomy.json"
@@ -116,6 +116,15 @@ def catalog_spec(bundle: Bundle) -> CatalogSpec:
                 preprocess_sha256=manifest.preprocess.digest(),
                 temperatures=reading.temperatures,
             )
+            promised = {
+                subset: tuple(one.level for one in promises)
+                for subset, promises in reading.certificate.promises.items()
+            }
+            if promised != dict.fromkeys(names, spec.levels):
+                raise CertificateError(
+                    f"{bundle.path}: certificate of {name}: expected promises for {', '.join(spec.levels)} "
+                    f"with each of {sorted(names)}, found {promised}"
+                )
     return spec
 
 

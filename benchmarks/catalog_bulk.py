@@ -1,0 +1,114 @@
+"""A table of products through `loupe catalog categorize`'s work, against decoding and model alone in the same process.
+
+    python -m benchmarks.catalog_bulk [--bundle BUNDLE] [--photo FILE] [--rows N] [--rounds N]
+
+Every row has a photo, a title and attributes. The ceiling decodes the same photo as often and runs the same model on all cores, with a decode
+pool that keeps ahead; it reads no title, decides nothing and writes nothing. Both in turns, each on threads of its own. Without `--bundle`
+the tests' shop is categorised, whose model takes next to no time: that ratio shows what a row costs beside its model. Prints JSON.
+"""
+
+import csv
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.ceiling import throughput
+from benchmarks.common import Figure, emit, parser
+from tests.catalog_bundles import make_catalog_bundle
+from tests.pictures import smooth
+from vision.bundle import open_bundle
+from vision.catalog.bulk.items import choose_columns
+from vision.catalog.bulk.job import Job, run
+from vision.catalog.bulk.products import Here
+from vision.catalog.categorize import Categorizer
+from vision.image import Pixels, encode_jpeg
+from vision.machine import this_machine
+from vision.preprocess import prepare_bytes
+from vision.qualify import Choice, choose
+
+_TITLE = "Men's Classic Cotton Crew Neck Short Sleeve T-Shirt with Embroidered Logo, Navy Blue, No. {}"
+_BATCH = 8
+
+
+def main() -> None:
+    options = parser(__doc__ or "")
+    options.add_argument("--bundle", type=Path)
+    options.add_argument("--photo", type=Path)
+    options.add_argument("--rows", type=int, default=1024)
+    options.add_argument("--rounds", type=int, default=5)
+    given = options.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = given.bundle or make_catalog_bundle(Path(folder) / "shop.loupe").path
+        opened = open_bundle(path)
+        categorizer = Categorizer(opened, choice=Choice(file=choose(opened).file, threads=1))
+        data = given.photo.read_bytes() if given.photo else encode_jpeg(smooth(800, 1000), quality=90)
+        emit(measured(categorizer, data, Path(folder), rows=given.rows, rounds=given.rounds))
+
+
+def measured(categorizer: Categorizer, photo: bytes, folder: Path, *, rows: int, rounds: int) -> list[Figure]:
+    """Rows a second of both, and their ratio, the median over rounds of one after the other."""
+    job = table(categorizer, photo, folder, rows)
+    bulk, ceiling = [], []
+    run(job)  # warm
+    for _ in range(rounds):
+        started = time.perf_counter()
+        run(job)
+        bulk.append(rows / (time.perf_counter() - started))
+        ceiling.append(at_most(categorizer, photo, seconds=rows / bulk[-1]))
+    ratios = [one / most for one, most in zip(bulk, ceiling, strict=True)]
+    spread = (round(min(ratios), 3), round(max(ratios), 3))
+    name, size = categorizer.bundle.manifest.name, categorizer.bundle.manifest.preprocess.size_wh
+    note = f"{name}, {size[0]}x{size[1]}, {len(photo)} bytes a photo, {this_machine().cores} cores"
+    return [
+        Figure(
+            name="catalog bulk, share of the ceiling",
+            value=round(statistics.median(ratios), 3),
+            unit="ratio",
+            target=">= 0.95",
+            runs=rounds,
+            spread=spread,
+            note=note,
+        ),
+        Figure(name="catalog bulk", value=round(statistics.median(bulk), 1), unit="rows/s", runs=rounds),
+        Figure(
+            name="catalog bulk, ceiling",
+            value=round(statistics.median(ceiling), 1),
+            unit="rows/s",
+            runs=rounds,
+        ),
+    ]
+
+
+def table(categorizer: Categorizer, photo: bytes, folder: Path, rows: int) -> Job:
+    """A table of rows with a photo each, as files of their own."""
+    images, items = folder / "images", folder / "items.csv"
+    images.mkdir()
+    attributes = categorizer.spec.attributes
+    told = {column.name: column.values[0] for column in attributes.columns} if attributes else {}
+    with items.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "path", "title", *told])
+        for number in range(rows):
+            (images / f"{number}.jpg").write_bytes(photo)
+            writer.writerow([number, f"{number}.jpg", _TITLE.format(number), *told.values()])
+    by = Here(categorizer)
+    columns = choose_columns(items, title=None, usual_titles=["title"], attributes=by.attributes)
+    return Job(items=items, columns=columns, images=images, out=folder / "results.csv", by=by)
+
+
+def at_most(categorizer: Categorizer, photo: bytes, *, seconds: float) -> float:
+    """Pictures a second of decoding and model alone."""
+    spec = categorizer.bundle.manifest.preprocess
+
+    def decode() -> Pixels:
+        return np.asarray(prepare_bytes(photo, spec).image_hwc)
+
+    found = throughput(categorizer.session, decode, this_machine().cores, _BATCH, seconds)
+    return found["images_per_s"]
+
+
+if __name__ == "__main__":
+    main()
