@@ -189,7 +189,7 @@ def test_an_index_that_is_missing_damaged_or_anothers_is_made_anew_at_the_start(
 
 
 def answered(futures: list[Any], count: int) -> bool:
-    return bool(sum(one.done() for one in futures) >= count)
+    return sum(bool(one.done()) for one in futures) >= count
 
 
 def test_a_kill_while_items_are_kept_loses_and_doubles_none(tmp_path: Path) -> None:
