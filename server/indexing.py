@@ -63,7 +63,7 @@ class Follower:
 
     def checkpoint(self) -> None:
         """Fold what is recent into the index's base, where it is time."""
-        if self.index.due:
+        if self.index.due():
             self.index.checkpoint()
 
     def close(self) -> None:
@@ -175,7 +175,7 @@ class Indexing:
                 )
         follower = self._followers[model.digest]
         await asyncio.to_thread(follower.follow)
-        if follower.index.due and not self._folding:
+        if follower.index.due() and not self._folding:
             task = asyncio.create_task(asyncio.to_thread(follower.checkpoint))
             self._folding.add(task)
             task.add_done_callback(self._folding.discard)

@@ -1,10 +1,12 @@
 """A program that changes an index and says what was acknowledged, to be killed at any moment.
 
-    python -m tests.e2e.index_victim FOLDER SEED
+    python -m tests.e2e.index_victim FOLDER SEED [CHANGES]
 
-prints a line for each change before it is asked for and one when it is made, and one for each checkpoint begun and ended.
+prints a line for each change before it is asked for and one when it is made, and one for each checkpoint begun and ended. After so many
+changes it ends; then it makes no checkpoints.
 """
 
+import itertools
 import sys
 import threading
 from pathlib import Path
@@ -17,7 +19,8 @@ NUMBERS = 60
 
 def main() -> None:
     """Put, replace and remove until killed, with checkpoints beside it."""
-    chance, turn = Random(int(sys.argv[2])), 0  # noqa: S311  (no secret)
+    chance = Random(int(sys.argv[2]))  # noqa: S311  (no secret)
+    turns = range(int(sys.argv[3])) if len(sys.argv) > 3 else itertools.count()
     with opened(Path(sys.argv[1]), GRAPHED) as index:
 
         def checkpoints() -> None:
@@ -26,9 +29,9 @@ def main() -> None:
                 index.checkpoint()
                 say("checkpointed")
 
-        threading.Thread(target=checkpoints, daemon=True).start()
-        while True:
-            turn += 1
+        if len(sys.argv) == 3:
+            threading.Thread(target=checkpoints, daemon=True).start()
+        for turn in turns:
             some = chance.sample(range(NUMBERS), 3)
             if chance.random() < 0.3:
                 say(f"asked remove {some[0]}")

@@ -72,7 +72,8 @@ class Categorization:
 
     Attributes:
         levels: the best path from the coarsest level, all of it, whatever `depth` says.
-        depth: how many of the levels are answered for, 0 to all.
+        depth: how many of the levels are answered for, 0 to all. The deepest reached its threshold; those above may not have, and are
+            answered through it: of a category with several parents, the likeliest way there.
         certified: whether `depth` rests on certified thresholds; without a certificate the whole path is answered.
         alternatives: the most probable paths, the best first.
         novelty: score of `vision.catalog.novelty` over its radius: above 1 is novel. 0 without a photo.

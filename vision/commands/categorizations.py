@@ -63,10 +63,10 @@ def _path(answer: Categorization, tree: Taxonomy, language: str) -> Tree:
     style = _STYLE[answer.status]
     root = node = Tree(f"[{style}]{answer.status.value}[/{style}] from {', '.join(answer.modalities)}")
     for depth, level in enumerate(answer.levels, start=1):
-        line = (
-            f"{_named(level.level, level.label, tree, language)} {level.probability:.3f}{_threshold(level)}"
-        )
-        node = node.add(line if depth <= answer.depth else f"[dim]{line}, not answered for[/dim]")
+        answered = depth <= answer.depth
+        name = _named(level.level, level.label, tree, language)
+        line = f"{name} {level.probability:.3f}{_threshold(level, answered=answered)}"
+        node = node.add(line if answered else f"[dim]{line}, not answered for[/dim]")
     return root
 
 
@@ -76,8 +76,11 @@ def _named(level: str, label: str, tree: Taxonomy, language: str) -> str:
     return escape(label if name == label else f"{name} ({label})")
 
 
-def _threshold(level: LevelAnswer) -> str:
-    return "" if level.threshold is None else f", certified from {level.threshold:.3f}"
+def _threshold(level: LevelAnswer, *, answered: bool) -> str:
+    if level.threshold is None:
+        return ""
+    through = answered and level.probability < level.threshold
+    return f", certified from {level.threshold:.3f}{', answered through the level below' if through else ''}"
 
 
 def _alternatives(answer: Categorization, tree: Taxonomy, language: str) -> Table:
@@ -108,13 +111,15 @@ def _remarks(answer: Categorization) -> list[str]:
 
 def shown_reasons(reasons: Reasons) -> list[RenderableType]:
     """Shares of the distance between two labels, as one column that adds up, and the words and attributes behind them."""
-    table = Table("", "share", title_justify="left")
-    table.title = escape(f"Why {reasons.label} rather than {reasons.rival} ({reasons.level})")
+    table = Table("", "share")
     for name, share in reasons.shares.items():
         table.add_row(escape(name), f"{share:+.2f}")
     table.add_section()
     table.add_row("together", f"{sum(reasons.shares.values()):+.2f}")
-    details: list[RenderableType] = [table]
+    details: list[RenderableType] = [
+        escape(f"Why {reasons.label} rather than {reasons.rival} ({reasons.level})"),
+        table,
+    ]
     if reasons.words:
         details.append(_shares("words", reasons.words[:_SHOWN_WORDS]))
     if reasons.attributes:

@@ -40,7 +40,7 @@ EXPECTED: Final = {
 }
 # Raised by training, at the line, by commands before a server runs, by clients of one, and where an index is opened, which is made anew then.
 NEVER_IN_A_CALL: Final = {
-    "SearchIndexError", "ManifestError", "GuardError", "MissingExtraError", "DeviceError",
+    "ManifestError", "SearchIndexError", "GuardError", "MissingExtraError", "DeviceError",
     "RemoteError", "RequestError", "RemotePermissionError", "StateError", "UnavailableError", "UnsupportedError", "WireError",
 }  # fmt: skip
 KINDS: Final = {

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import pytest
 
 from tests.bundles import blank
@@ -105,6 +106,12 @@ def test_two_kinds_that_cannot_be_told_apart_end_at_their_family(certified: Cate
     answer = certified.answer(Item(title=f"{WORDS['sneakers'][1]} {WORDS['sandals'][1]}"))
     assert answer.levels[-1].probability < THRESHOLDS[-1]
     assert [level.label for level in answer.answered] == ["footwear", "shoes"]
+
+
+def test_a_level_above_is_answered_through_the_one_that_is_sure(certified: Categorizer) -> None:
+    answer = certified.answer(told("wool_socks", (IMAGE,)))
+    assert answer.levels[0].probability < THRESHOLDS[0]  # socks have two parents, and nothing tells which
+    assert (answer.depth, answer.levels[0].label) == (3, answer.alternatives[0].labels[0])
 
 
 def test_an_item_that_could_be_anything_is_unknown(certified: Categorizer, uncertified: Categorizer) -> None:
@@ -318,8 +325,6 @@ def test_a_model_that_does_not_fit_its_spec_is_refused_before_it_answers(
 
 
 def test_a_model_without_one_of_the_answers_is_refused(tmp_path: Path) -> None:
-    import onnx
-
     graph = onnx.load_from_string(onnx_model())
     for output in [one for one in graph.graph.output if one.name == "cam_family"]:
         graph.graph.output.remove(output)

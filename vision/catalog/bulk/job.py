@@ -1,7 +1,7 @@
 """A table of products through a model, in parts that are on the disk as soon as they are done: a kill costs what is in flight and no more.
 
 Beside the results `OUT` lies `OUT.parts` until they are complete: `job.json`, which says what the answers depend on, and a file for every
-`PART_ROWS` rows, written whole or not at all. Who runs the same job again goes on behind the last of them; another job is refused. The photos
+`part_rows` rows, written whole or not at all. Who runs the same job again goes on behind the last of them; another job is refused. The photos
 themselves are taken to stay as they are.
 """
 
@@ -25,7 +25,6 @@ from vision.errors import CatalogError, ImageError, LoupeError, SettingsError, S
 from vision.files import held, remove_unfinished, write_bytes, write_json
 from vision.image import read_bytes
 
-PART_ROWS: Final = 256
 _BATCH: Final = 8  # products in a call
 _AHEAD: Final = 4  # calls handed out for each that is answered at once
 _JOB: Final = "job.json"
@@ -38,6 +37,7 @@ class Job:
 
     Attributes:
         images: the folder that the table's paths are in.
+        part_rows: rows that become safe together.
     """
 
     items: Path
@@ -45,6 +45,7 @@ class Job:
     images: Path
     out: Path
     by: Categorizes
+    part_rows: int = 256
 
     @property
     def folder(self) -> Path:
@@ -59,7 +60,7 @@ class Job:
             "columns": json.loads(json.dumps(asdict(self.columns))),
             "images": str(self.images.resolve()),
             "model": self.by.identity,
-            "part_rows": PART_ROWS,
+            "part_rows": self.part_rows,
         }
 
 
@@ -86,7 +87,7 @@ def run(job: Job, advance: Callable[[int, int], None] = lambda _done, _all: None
     """
     rows, again = count_rows(job.items, job.columns)
     with _begun(job):
-        parts = [job.folder / f"part-{number:06}.jsonl" for number in range(-(-rows // PART_ROWS))]
+        parts = [job.folder / f"part-{number:06}.jsonl" for number in range(-(-rows // job.part_rows))]
         done = {part for part in parts if part.exists()}
         account = Account(rows=rows, found_done=sum(len(read_part(part)) for part in done))
         finished = account.found_done
@@ -160,7 +161,7 @@ def _answered(
 def _calls(job: Job, parts: Sequence[Path], done: set[Path]) -> Iterator[tuple[Path, list[Row]]]:
     rows = read_rows(job.items, job.columns)
     for part in parts:
-        of_part = list(islice(rows, PART_ROWS))
+        of_part = list(islice(rows, job.part_rows))
         if part not in done:
             yield from ((part, of_part[first : first + _BATCH]) for first in range(0, len(of_part), _BATCH))
 

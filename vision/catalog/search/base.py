@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from vision.catalog.search.compact import Rows
+from vision.catalog.search.compact import Query
 from vision.catalog.search.entry import Entry
 from vision.catalog.search.graph import Effort, Graph
 from vision.catalog.search.layer import Found, Photos, ordered
@@ -37,6 +37,9 @@ ROWS: Final = "rows"
 FEW: Final = 20_000
 """Of so few items that a filter leaves, less than half of all, the nearest are found exactly: a graph would pass by most of what it meets."""
 _MOST_LOOKED_AT: Final = 4096
+_AHEAD: Final = (
+    2  # rows asked for at first, for each that is expected to be needed: photos of one item lie together
+)
 
 Count = Annotated[int, Field(ge=0)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -106,7 +109,7 @@ class Base:
             item_id=item_id, rows=self.photos.rows[its], signatures=self.photos.signatures[its], terms=terms
         )
 
-    def search(self, query: Rows, count: int, chosen: Filter, *, exact: bool) -> tuple[Hit, ...]:
+    def search(self, query: Query, count: int, chosen: Filter, *, exact: bool) -> tuple[Hit, ...]:
         """The most similar items, `count` of them where there are so many."""
         left = narrowed(self.alive, chosen, self._having)
         excluded = [number for one in chosen.exclude if (number := self.find(one)) is not None]
@@ -118,14 +121,14 @@ class Base:
             found = self.photos.nearest(query, count, left)
         return ordered(found.hits(self.photos, [self.ids[int(item)] for item in found.items]), count)
 
-    def _by_graph(self, query: Rows, count: int, left: Bools) -> Found | None:
+    def _by_graph(self, query: Query, count: int, left: Bools) -> Found | None:
         """By the graph, looking further until enough items are left; nothing where it cannot tell them all."""
         usable = int(np.count_nonzero(left))
         if self.graph is None or usable <= min(FEW, len(left) // 2):
             return None
-        wanted = math.ceil(count * len(self.photos) / usable)
+        wanted = math.ceil(_AHEAD * count * len(self.photos) / usable)
         while wanted <= _MOST_LOOKED_AT:
-            rows = self.graph.nearest(query, wanted)
+            rows = self.graph.nearest(query.coarse, wanted)
             which = rows[left[self.photos.owners[rows]]]
             if len(np.unique(self.photos.owners[which])) >= count:
                 return self.photos.ranked(query, count, which)

@@ -19,8 +19,8 @@ from vision.errors import InputError
 LOOKED_AT: Final = 20
 """Nearest items whose signatures are compared."""
 
-SAME: Final = 0.9999
-"""Vectors that are more alike are of one picture, but for rounding."""
+SAME: Final = 0.9998
+"""Vectors that are as alike are of one picture: a vector and itself in one byte a dimension come to 0.99998."""
 
 
 class Kind(StrEnum):
@@ -33,7 +33,7 @@ class Duplicate:
     """An item with a picture that was uploaded again.
 
     Attributes:
-        kind: `same`: the vectors are equal; `copy`: encoded, resized or brightened anew.
+        kind: `same`: the vectors are equal but for rounding; `copy`: encoded, resized or brightened anew.
         photo: which of its photos.
         similarity: of the vectors, -1 to 1.
     """

@@ -36,7 +36,9 @@ def entry_of(item: Item, dimension: int) -> Entry:
 
 
 def _photos(vectors: npt.NDArray[np.floating], dimension: int) -> Rows:
-    rows = compacted(vectors, dimension, "vectors")
+    if vectors.ndim != 2 or vectors.shape[1] != dimension:
+        raise InputError(f"vectors: expected shape (N, {dimension}), found {vectors.shape}")
+    rows = compact(vectors)
     if not 1 <= len(rows) <= MAX_PHOTOS:
         raise InputError(f"vectors: expected 1 to {MAX_PHOTOS}, found {len(rows)}")
     return rows
@@ -61,14 +63,3 @@ def item_of(entry: Entry) -> Item:
         attributes=attributes,
         signatures=entry.signatures,
     )
-
-
-def compacted(vectors: npt.NDArray[np.floating], dimension: int, name: str) -> Rows:
-    """int8 (N, `dimension`) from vectors of that shape.
-
-    Raises:
-        InputError: `name` has another shape, or is not fit to be compared.
-    """
-    if vectors.ndim != 2 or vectors.shape[1] != dimension:
-        raise InputError(f"{name}: expected shape (N, {dimension}), found {vectors.shape}")
-    return compact(vectors, name)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vision.catalog.search.compact import Rows, lengths
+from vision.catalog.search.compact import Query, lengths
 from vision.catalog.search.entry import Entry
 from vision.catalog.search.layer import Photos, ordered
 from vision.catalog.search.signature import BYTES
@@ -120,7 +120,7 @@ class Recent:
             terms=self._terms[number],
         )
 
-    def search(self, query: Rows, count: int, chosen: Filter) -> tuple[Hit, ...]:
+    def search(self, query: Query, count: int, chosen: Filter) -> tuple[Hit, ...]:
         """The most similar items, as they are at one moment."""
         with self._lock:
             photos, left = self._photos(), self._alive.values.copy()

@@ -1,5 +1,6 @@
 """What goes into an index and what comes out: items, filters, hits."""
 
+import sys
 import unicodedata
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
@@ -79,14 +80,24 @@ def check_id(item_id: str) -> str:
     return _plain(item_id, "item_id")
 
 
+def checked(removal: Removal) -> Removal:
+    """The removal itself.
+
+    Raises:
+        InputError: as `check_id`.
+    """
+    check_id(removal.item_id)
+    return removal
+
+
 def category_term(category: str) -> str:
     """What stands for a category among an item's terms."""
-    return "c" + _plain(category, "categories")
+    return sys.intern("c" + _plain(category, "categories"))  # many items share it
 
 
 def attribute_term(name: str, value: str) -> str:
     """What stands for an attribute's value among an item's terms."""
-    return f"a{_plain(name, 'attributes')}\n{_plain(value, f'attributes.{name}')}"
+    return sys.intern(f"a{_plain(name, 'attributes')}\n{_plain(value, f'attributes.{name}')}")
 
 
 def terms_of(categories: Set[str], attributes: Mapping[str, str]) -> tuple[str, ...]:
@@ -112,6 +123,6 @@ def of_terms(terms: tuple[str, ...]) -> tuple[frozenset[str], dict[str, str]]:
 
 def _plain(text: str, name: str) -> str:
     """Text without control characters (which part terms) and lone surrogates (which no file can hold)."""
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
+    if not text.isprintable() and any(unicodedata.category(one) in {"Cc", "Cs"} for one in text):
         raise InputError(f"{name}: expected text without control characters, found {text[:MAX_ID_BYTES]!r}")
     return text

@@ -44,7 +44,8 @@ def items(count: int) -> list[Item]:
 
 def by_definition(query: Floats, known: Mapping[str, Item], count: int, chosen: Filter) -> tuple[Hit, ...]:
     """The most similar of the items that a filter leaves, by the vectors as they are kept."""
-    asked = unit(compact(query[None]))[0]
+    finely = np.rint(256 * 127 * query.astype(np.float64) / np.abs(query).max())  # in 256ths of a step
+    asked = finely / np.linalg.norm(finely)
     hits = []
     for one in known.values():
         if _is_left(one, chosen):

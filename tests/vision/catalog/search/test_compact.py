@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from tests.vision.catalog.search.items import vectors
-from vision.catalog.search.compact import MAX_DIMENSION, compact, lengths, likeness, unit
+from vision.catalog.search.compact import MAX_DIMENSION, Query, compact, lengths, likeness, unit
 from vision.errors import InputError
 
 some_vectors = st_numpy.arrays(
@@ -33,14 +33,22 @@ def test_cosines_are_kept_to_a_hundredth() -> None:
     one, others = vectors(1, 0), vectors(1000, 1)
     true = others @ one[0] / np.linalg.norm(others, axis=1) / np.linalg.norm(one)
     rows = compact(others)
-    difference = np.abs(likeness(compact(one)[0], rows, lengths(rows)) - true).max()
+    difference = np.abs(likeness(Query.of(one[0]), rows, lengths(rows)) - true).max()
     assert difference < 0.01, f"cosines differ by {difference}"
+
+
+def test_what_is_asked_about_is_kept_more_finely() -> None:
+    one, others = vectors(1, 0), compact(vectors(1000, 1))
+    true = unit(others) @ one[0] / np.linalg.norm(one)
+    fine = np.abs(likeness(Query.of(one[0]), others, lengths(others)) - true).max()
+    coarse = np.abs(unit(others) @ unit(compact(one))[0] - true).max()
+    assert fine < coarse / 20
 
 
 def test_equal_rows_are_equally_alike_to_the_last_bit_in_any_place_and_any_company() -> None:
     rows = compact(np.random.default_rng(0).standard_normal((5000, MAX_DIMENSION)))
     rows[[0, 1234, 4999]] = rows[77]
-    query = compact(np.random.default_rng(1).standard_normal((1, MAX_DIMENSION)))[0]
+    query = Query.of(np.random.default_rng(1).standard_normal(MAX_DIMENSION))
     all_of_them = likeness(query, rows, lengths(rows))[[0, 77, 1234, 4999]]
     alone = likeness(query, rows[77:78], lengths(rows[77:78]))
     assert set(all_of_them.tolist()) == set(alone.tolist())

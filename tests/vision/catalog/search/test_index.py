@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from typing_extensions import override
 
 from tests.vision.catalog.search.items import (
     DIMENSION,
@@ -85,7 +86,7 @@ def test_a_filter_that_leaves_few_items_far_from_the_query_still_gives_all_of_th
         for number in range(2000)
     ]
     far = [
-        Item(item_id=f"far-{number}", vectors=-centre + vectors(1, number) / 9, categories={"far"})
+        Item(item_id=f"far-{number}", vectors=vectors(1, number) - 9 * centre, categories={"far"})
         for number in range(12)
     ]
     with opened(tmp_path, GRAPHED) as index:
@@ -114,7 +115,7 @@ def test_an_item_is_found_by_each_of_its_photos_and_named_once(tmp_path: Path) -
         for number, photo in enumerate(photos):
             best, *others = index.search(photo, 21)
             assert (best.item_id, best.photo) == ("shoe", number)
-            assert best.similarity == pytest.approx(1, abs=1e-6)
+            assert best.similarity == pytest.approx(1, abs=1e-3)
             assert "shoe" not in ids(tuple(others))
             assert len(others) == 20
 
@@ -203,11 +204,11 @@ def test_a_checkpoint_is_due_after_so_many_rows_and_made_by_itself_after_twice_a
     single = [Item(item_id=str(number), vectors=vectors(1, number)) for number in range(150)]
     with opened(tmp_path, EXACT) as index:
         index.apply(single[:49])
-        assert not index.due
+        assert not index.due()
         index.apply(single[49:50])
-        assert index.due
+        assert index.due()
         index.checkpoint()
-        assert not index.due
+        assert not index.due()
         for one in single[50:]:
             index.put(one)
         assert not list(tmp_path.glob("checkpoint-000002"))
@@ -224,10 +225,10 @@ def test_a_graph_is_made_when_the_index_is_large_enough_for_one_and_goes_when_it
         index.checkpoint()
         assert not list(tmp_path.glob("*/graph.usearch"))
     with opened(tmp_path, GRAPHED) as index:
-        assert index.due
+        assert index.due()
         index.checkpoint()
         assert list(tmp_path.glob("*/graph.usearch"))
-        assert not index.due
+        assert not index.due()
     with opened(tmp_path, EXACT) as index:
         assert len(index.search(vectors(1, 0)[0], 100)) == 100
         index.put(item(100))
@@ -295,7 +296,11 @@ def test_a_search_for_nothing_or_too_much_is_refused(tmp_path: Path) -> None:
         for count in (0, -1, MAX_HITS + 1):
             with pytest.raises(InputError, match=f"count: expected 1 to {MAX_HITS}, found {count}"):
                 index.search(query, count)
-        with pytest.raises(InputError, match=r"vector: expected shape \(N, 16\), found \(1, 15\)"):
+        assert "\ud800" not in index
+        assert not index.remove("\ud800")
+        with pytest.raises(InputError, match="item_id: expected text without control characters"):
+            index.apply([Removal(item_id="\ud800")])
+        with pytest.raises(InputError, match=r"vector: expected shape \(16,\), found \(15,\)"):
             index.search(query[1:], 1)
         with pytest.raises(InputError, match="vector: expected finite vectors"):
             index.search(query * np.float32(np.nan), 1)
@@ -348,6 +353,7 @@ class AnyOrder(RuleBasedStateMachine):
             assert len(self.index) == len(self.known)
             assert all(item_id in self.index for item_id in self.known)
 
+    @override
     def teardown(self) -> None:
         if hasattr(self, "index"):
             self.index.close()
