@@ -6,11 +6,12 @@ EXTRAS := server,postgres,edge,modbus,mqtt,gpio,rtsp,parquet,training,demo,dev
 # where google/rpc/*.proto lie once installed
 COMMON = $$($(BIN)/python -c 'import google.rpc, pathlib; print(pathlib.Path(list(google.rpc.__path__)[0]).parents[1])')
 PROTOC = $(BIN)/python -m grpc_tools.protoc -Iproto -I$(COMMON)
-SERVICES := inspection models open_inference fleet
+SERVICES := inspection models open_inference fleet catalog
 DATA ?=
 IMAGES ?=
 GROCERIES ?=
 GROCERY_IMAGES ?=
+FASHION ?=
 
 .PHONY: help setup rig edge-rig demo check test bench bench-long proto clean
 
@@ -58,8 +59,8 @@ test: setup  ## all tests, the installation of the edge extra alone included
 bench: setup  ## short benchmarks; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.all
 
-bench-long: setup  ## long benchmarks (resumable); DATA=, IMAGES= name ELPV, GROCERIES=, GROCERY_IMAGES= groceries
-	$(BIN)/python -m benchmarks.all --long --data '$(DATA)' --images '$(IMAGES)' --groceries '$(GROCERIES)' --grocery-images '$(GROCERY_IMAGES)'
+bench-long: setup  ## long benchmarks (resumable); DATA=, IMAGES= name ELPV, GROCERIES=, GROCERY_IMAGES= groceries, FASHION= a catalog's folder
+	$(BIN)/python -m benchmarks.all --long --data '$(DATA)' --images '$(IMAGES)' --groceries '$(GROCERIES)' --grocery-images '$(GROCERY_IMAGES)' --fashion '$(FASHION)'
 
 proto: setup  ## make vision/v1 anew from proto/
 	find vision/v1 -name '*_pb2*' -delete

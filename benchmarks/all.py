@@ -34,6 +34,9 @@ def main() -> None:
     options.add_argument("--images", default="", help="with --long: the folder of its pictures")
     options.add_argument("--groceries", default="", help="with --long: a manifest of grocery photographs")
     options.add_argument("--grocery-images", default="", help="with --long: the folder of its pictures")
+    options.add_argument(
+        "--fashion", default="", help="with --long: a catalog's folder, beside the groceries'"
+    )
     options.add_argument("--work", default="runs", help="with --long: where the runs are kept")
     options.add_argument("--only", help="the table to make anew, by its heading in docs/benchmarks.md")
     given = options.parse_args()
@@ -85,6 +88,9 @@ def long_ones(given: argparse.Namespace) -> dict[str, list[str]]:
             # certificates on real scores, those that the folds left behind
             "certificates on solar cells": ["certificates", "--scores", str(kept_at / "out-of-fold.csv")],
         }
+    if given.groceries and given.fashion:
+        folders = ["--data", given.fashion, "--data", str(Path(given.groceries).parent)]
+        scripts["catalog, search"] = ["catalog_search", *folders, "--work", str(work / "catalog-search")]
     if given.groceries:
         photographs = ["--data", given.groceries, "--images", given.grocery_images]
         scripts["cartons"] = ["cartons", *photographs, "--work", str(work / "cartons")]

@@ -7,7 +7,7 @@ Takes folders that hold a `manifest.csv` with the columns `path` and `fine_label
 import csv
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -29,6 +29,9 @@ from vision.session import Session
 SIZE_PX: Final = 160
 GREY_PX: Final = 64
 ICONIC: Final = "iconic"
+COPY: Final = "copy"
+COPIED: Final = 32
+"""Of so many pictures, one is also copied, in each of the ways of `CHANGES`."""
 _BATCH: Final = 16
 
 Texts = npt.NDArray[np.str_]
@@ -37,12 +40,12 @@ Embedder = Callable[[Pixels], npt.NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pictures:
-    """N pictures in their manifests' order, each catalog's iconic ones after its own.
+    """N pictures in their manifests' order, each catalog's iconic ones and copies after its own.
 
     Attributes:
         embeddings: float32 (N, D), as the network gives them.
         greys: uint8 (N, GREY_PX, GREY_PX), to compare pixels by.
-        split: as the manifest says; `iconic` for a class's own picture.
+        split: as the manifest says; `iconic` for a class's own picture, `copy` for a copy of another with the same path.
         digest: SHA-256 of the file.
         model: whose embeddings these are.
     """
@@ -70,6 +73,33 @@ class _Row:
     fine: str
     coarse: str
     split: str
+    change: str = ""
+
+
+def _smaller(pixels_bgr: Pixels) -> Pixels:
+    return np.asarray(cv2.resize(pixels_bgr, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _noisy(pixels_bgr: Pixels) -> Pixels:
+    noise = np.random.default_rng(0).normal(0, 6, pixels_bgr.shape)
+    return np.clip(pixels_bgr + noise, 0, 255).astype(np.uint8)
+
+
+CHANGES: Final[dict[str, tuple[int, Callable[[Pixels], Pixels]]]] = {
+    "quality 50": (50, lambda pixels: pixels),
+    "half the size": (90, _smaller),
+    "noise of 6 levels": (90, _noisy),
+}
+"""How a picture is copied: JPEG quality, and what is done before."""
+
+
+def _data(row: _Row) -> bytes:
+    data = read_bytes(row.path)
+    if not row.change:
+        return data
+    quality, changed = CHANGES[row.change]
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    return cv2.imencode(".jpg", changed(np.asarray(pixels)), [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
 def pictures(
@@ -100,13 +130,16 @@ def _computed(
     embeddings, greys, digests = [], [], []
     for start in range(0, len(rows), _BATCH):
         some = rows[start : start + _BATCH]
-        data = [read_bytes(row.path) for row in some]
+        data = [_data(row) for row in some]
         prepared = [prepare_bytes(one, spec).image_hwc for one in data]
         embeddings.append(embedder(np.stack(prepared)))
         greys += [_grey(one) for one in prepared]
         digests += [hashlib.sha256(one).hexdigest() for one in data]
         advance(len(some))
-    columns = {name: np.array([str(getattr(row, name)) for row in rows]) for name in _Row.__slots__}
+    columns = {
+        name: np.array([str(getattr(row, name)) for row in rows])
+        for name in ("path", "catalog", "fine", "coarse", "split")
+    }
     made: dict[str, npt.NDArray[Any]] = {
         "embeddings": np.concatenate(embeddings),
         "greys": np.stack(greys),
@@ -128,6 +161,9 @@ def _rows(folder: Path) -> Iterator[_Row]:
     for row in rows:
         yield _row(folder, row["path"], row, row.get("split", ""))
     yield from _iconic(folder, rows)
+    for row in rows[::COPIED]:
+        for change in CHANGES:
+            yield replace(_row(folder, row["path"], row, COPY), change=change)
 
 
 def _iconic(folder: Path, rows: Iterable[dict[str, str]]) -> Iterator[_Row]:

@@ -13,7 +13,7 @@ from training.certify import fit_temperature
 from training.export import load_network
 from training.fit import fit
 from training.manifest import Item
-from training.run import Run, read_run
+from training.run import R, Run, read_run
 from training.score import score, torch_scorer
 from training.statistics import group_bootstrap
 from vision.files import write_json
@@ -23,10 +23,10 @@ from vision.preprocess import PreprocessSpec
 Probabilities = npt.NDArray[np.float64]
 
 
-def ensure(run: Run, out: Path) -> Run:
+def ensure(run: R, out: Path) -> R:
     """Train unless `out` holds this very run, finished."""
     if (out / "run.json").exists():
-        found = read_run(out, Run)
+        found = read_run(out, type(run))
         if not found.same_as(run):
             raise SystemExit(f"{out}: holds another run; give a fresh --work")
         if found.result is not None:

@@ -6,7 +6,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,17 +21,21 @@ from server.decoding import DecodePool
 from server.fleet import Fleet
 from server.http import application, http_server, listening
 from server.inspecting import Inspecting
+from server.loading import Opening
 from server.metrics import Metrics
-from server.models import Models, Opening
+from server.models import Models
 from server.ratelimit import RateLimit
 from server.records import Records
 from server.reviewing import Reviewing
 from server.rpc.calls import Calls
+from server.rpc.catalog import CatalogRpc
 from server.rpc.fleet import FleetRpc
 from server.rpc.front import Front, Handlers
 from server.rpc.inspection import InspectionRpc, InspectionServices
 from server.rpc.models import ModelRpc
 from server.rpc.open_inference import OpenInferenceRpc
+from server.rpc.verdicts import Verdicts
+from server.shop import Shop, keep_fresh, open_shop
 from server.storage.audit import AuditLog
 from server.storage.blobs import Blobs, open_blobs
 from server.storage.database import Database, open_database
@@ -93,16 +97,36 @@ async def _serve(
         )  # fmt: skip
         fleet = Fleet(Stations(database), metrics)
         await fleet.recall()
+        limits = ImageLimits(
+            max_bytes=config.limits.max_message_mib * 2**20, max_pixels=config.limits.max_pixels
+        )
+        inspecting, verdicts = Inspecting(pool, limits), Verdicts(records, metrics)
+        shop = open_shop(config.catalog, database, models, pool, limits, inspecting, verdicts, metrics)
         front = Front(
             config,
             _calls(config, database, metrics),
-            _handlers(config, database, metrics, pool, models, records, fleet),
+            Handlers(
+                inspection=InspectionRpc(
+                    _inspection(config, database, models, inspecting, records, verdicts)
+                ),
+                catalog=CatalogRpc(shop.services),
+                models=ModelRpc(models),
+                fleet=FleetRpc(fleet),
+                open_inference=OpenInferenceRpc(models, inspecting, version=version("loupe")),
+            ),
         )
         metrics.watch_inside(lambda: {model.name: model.batcher.inside for model in models.served()})
         models.attempted = lambda error: metrics.load(succeeded=error is None)
         await models.load_all()
+        await shop.open_indexes()
         background: set[asyncio.Task[Any]] = set()
-        models.changed = lambda name: _spawn(background, front.set_health(name, serving=name in models))
+        others = asyncio.Event()
+
+        def changed(name: str) -> None:
+            others.set()
+            _spawn(background, front.set_health(name, serving=name in models))
+
+        models.changed = changed
         served = tuple(model.name for model in models.served())
         await front.start(served)
 
@@ -114,11 +138,16 @@ async def _serve(
                 "failed": dict(models.failures),
             }
 
-        async with _http(config, metrics, health) as http, _sweeping(config, database, blobs):
+        async with (
+            _http(config, metrics, health) as http,
+            _beside(_sweeping(config, database, blobs, shop)),
+            _beside(keep_fresh(shop, others)),
+        ):
             ready(Ready(listen=front.address, http=http, models=served, failures=dict(models.failures)))
             await stopping.wait()
             await front.drain()
         await models.close()
+        await shop.indexing.close()
         fleet.close()
         pool.close()
 
@@ -175,37 +204,27 @@ def _calls(config: Config, database: Database, metrics: Metrics) -> Calls:
     )
 
 
-def _handlers(
+def _inspection(
     config: Config,
     database: Database,
-    metrics: Metrics,
-    pool: DecodePool,
     models: Models,
+    inspecting: Inspecting,
     records: Records,
-    fleet: Fleet,
-) -> Handlers:
-    inspecting = Inspecting(pool, ImageLimits(
-        max_bytes=config.limits.max_message_mib * 2**20, max_pixels=config.limits.max_pixels
-    ))  # fmt: skip
+    verdicts: Verdicts,
+) -> InspectionServices:
     reviewing = Reviewing(
         models,
         Results(database),
         Dispositions(database),
         kept_for=timedelta(days=config.storage.max_age_days),
     )
-    services = InspectionServices(
+    return InspectionServices(
         models=models,
         inspecting=inspecting,
         records=records,
         reviewing=reviewing,
-        metrics=metrics,
+        verdicts=verdicts,
         reject_unjudged=config.line.without_model == "reject",
-    )
-    return Handlers(
-        inspection=InspectionRpc(services),
-        models=ModelRpc(models),
-        fleet=FleetRpc(fleet),
-        open_inference=OpenInferenceRpc(models, inspecting, version=version("loupe")),
     )
 
 
@@ -228,25 +247,26 @@ async def _http(
 
 
 @asynccontextmanager
-async def _sweeping(config: Config, database: Database, blobs: Blobs) -> AsyncIterator[None]:
-    """Keep results and pictures within their age and bytes, now and then."""
-
-    async def sweep_now_and_then() -> None:
-        while True:
-            try:
-                done = await asyncio.to_thread(
-                    sweep, database, blobs, now=datetime.now(UTC),
-                    max_age=timedelta(days=config.storage.max_age_days), max_bytes=config.storage.max_bytes,
-                )  # fmt: skip
-                _LOG.info("swept", done=done)
-            except StorageError as error:  # tried again next time
-                _LOG.warning("not swept", why=str(error))
-            await asyncio.sleep(_SWEEP_EVERY_S)
-
-    running = asyncio.create_task(sweep_now_and_then())
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run something while the block runs."""
+    running = asyncio.create_task(work)
     try:
         yield
     finally:
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
+
+
+async def _sweeping(config: Config, database: Database, blobs: Blobs, shop: Shop) -> None:
+    """Keep results and pictures within their age and bytes, now and then, until it is cancelled."""
+    while True:
+        try:
+            now, max_age = datetime.now(UTC), timedelta(days=config.storage.max_age_days)
+            done = await asyncio.to_thread(
+                sweep, database, blobs, now=now, max_age=max_age, max_bytes=config.storage.max_bytes
+            )
+            _LOG.info("swept", done=done, catalog=await shop.sweep(now, max_age))
+        except StorageError as error:  # tried again next time
+            _LOG.warning("not swept", why=str(error))
+        await asyncio.sleep(_SWEEP_EVERY_S)

@@ -157,8 +157,8 @@ class Batcher(Generic[Item, Answer]):
         return sum(count for other, count in self._inside.items() if other <= lane)
 
     @contextmanager
-    def admitted(self, *, deadline: float, lane: Lane) -> Iterator[None]:
-        """Hold a place from before decoding until the answer.
+    def admitted(self, *, deadline: float, lane: Lane, items: int = 1) -> Iterator[None]:
+        """Hold a place from before decoding until the answer, or as many as the request will submit `items`.
 
         Raises:
             OverloadedError: the deadline cannot be kept behind the work that is already inside, or the house is full.
@@ -169,14 +169,16 @@ class Batcher(Generic[Item, Answer]):
             raise DeadlineError(f"the deadline passed {-left:.3f} s ago")
         # whoever finds the house empty is let in by the measured cost alone: only what runs can unlearn a stall
         expected = self.expected_s(lane) if self.inside else self._cost.of(1)
-        if self._closed or self.inside >= self._max_waiting or expected > left:
+        expected += self._share_s * (items - 1)
+        full = self.inside > 0 and self.inside + items > self._max_waiting
+        if self._closed or full or expected > left:
             retry = max(expected - left, self._cost.of(self._max_batch), _SHORTEST_RETRY_S)
             raise OverloadedError(
                 f"{self.inside} requests inside: expected an answer in {expected:.3f} s, found {left:.3f} s left",
                 retry_after_s=retry,
             )
         ahead, entered = self._ahead(lane), self._clock()
-        self._inside[lane] += 1
+        self._inside[lane] += items
         self._idle.clear()
         try:
             yield
@@ -185,7 +187,7 @@ class Batcher(Generic[Item, Answer]):
             self._learn(lane, ahead, self._clock() - entered)
             raise
         finally:
-            self._inside[lane] -= 1
+            self._inside[lane] -= items
             if not self.inside:
                 self._idle.set()
 

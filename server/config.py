@@ -152,6 +152,26 @@ class Line(_Section):
     without_model: WithoutModel = "review"
 
 
+class Catalog(_Section):
+    """The catalog's items.
+
+    Attributes:
+        index: a folder for the search indexes, one a model; made anew from the database where it is missing.
+        photos: where the items' photos are kept, without metadata: a folder, or a URL as fsspec reads them.
+        keep_originals: also keep photos as they were sent, with whatever they say of their takers.
+        frozen: SHA-256 digests of the test set's photos, one a line: they are never exported to be learned from.
+        blemish: by a category's id at any level: the inspection model that judges customers' photos of such products.
+        blemish_default: the inspection model for categories without one; empty: none.
+    """
+
+    index: Path = Path("loupe-data/index")
+    photos: Annotated[str, Field(min_length=1, repr=False)] = "loupe-data/photos"
+    keep_originals: bool = False
+    frozen: FilePath | None = None
+    blemish: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    blemish_default: str = ""
+
+
 class Traces(_Section):
     """Where spans go, and of which share of the calls that bring no decision of their own; see `server.tracing`."""
 
@@ -182,6 +202,7 @@ class Config(_Section):
     storage: Storage = Storage()
     trust: Trust = Trust()
     line: Line = Line()
+    catalog: Catalog = Catalog()
     traces: Traces = Traces()
 
     @model_validator(mode="after")
@@ -261,4 +282,5 @@ def show(config: Config) -> dict[str, Any]:
     shown["auth"]["required"] = config.auth_required
     shown["trust"]["require_signature"] = config.signature_required
     shown["storage"] |= {name: mask_url(shown["storage"][name]) for name in ("database", "blobs")}
+    shown["catalog"]["photos"] = mask_url(shown["catalog"]["photos"])
     return shown

@@ -11,7 +11,7 @@ from typing import Final
 
 from server.batching import Lane, Served
 from server.decoding import DecodePool
-from server.models import Identity, Loaded
+from server.loading import Identity, InspectionModel
 from server.tracing import TRACER
 from vision.image import ImageLimits, encode_png
 from vision.inspection import quality
@@ -59,7 +59,7 @@ class Outcome:
 class Judged:
     """An answer: which model gave it, the inspection, and what was asked for beside it."""
 
-    model: Loaded
+    model: InspectionModel
     inspection: Inspection
     stages: Stages
     explanation: Explanation | None = None
@@ -93,7 +93,7 @@ class Inspecting:
     ) -> None:
         self._pool, self._limits, self._clock = pool, limits, clock
 
-    async def judge(self, model: Loaded, order: Order) -> Judged:
+    async def judge(self, model: InspectionModel, order: Order) -> Judged:
         """Judge one picture.
 
         Raises:
@@ -136,7 +136,7 @@ class Inspecting:
             ),
         )
 
-    def _decode(self, model: Loaded, image: bytes | Prepared) -> _Decoded:
+    def _decode(self, model: InspectionModel, image: bytes | Prepared) -> _Decoded:
         started = self._clock()
         spec = model.inspector.bundle.manifest.preprocess
         prepared = image if isinstance(image, Prepared) else prepare_bytes(image, spec, limits=self._limits)
@@ -144,7 +144,7 @@ class Inspecting:
         return _Decoded(prepared, measured, started, self._clock() - started)
 
 
-def _inspection(model: Loaded, decoded: _Decoded, served: Served[Prediction]) -> Inspection:
+def _inspection(model: InspectionModel, decoded: _Decoded, served: Served[Prediction]) -> Inspection:
     """The verdict; on the event loop, so that the drift test sees one part after the other."""
     started = time.perf_counter()
     verdict = model.inspector.judge(served.answer, decoded.measured)
@@ -161,6 +161,6 @@ def _inspection(model: Loaded, decoded: _Decoded, served: Served[Prediction]) ->
     )
 
 
-def _evidence(model: Loaded, inspection: Inspection, order: Order) -> tuple[Explanation, bytes]:
+def _evidence(model: InspectionModel, inspection: Inspection, order: Order) -> tuple[Explanation, bytes]:
     explanation = explain(model.inspector, inspection, counterfactual=order.explain)
     return explanation, encode_png(picture(inspection, explanation)) if order.heatmap else b""

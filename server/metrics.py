@@ -41,6 +41,9 @@ class Metrics:
             ("model", "decision", "reason"),
             registry=self.registry,
         )
+        self._placed = Counter(
+            "loupe_categorizations", "Products placed, by status", ("model", "status"), registry=self.registry
+        )
         self._unkept = Counter(
             "loupe_results_unkept", "Answers given whose result could not be kept", registry=self.registry
         )
@@ -73,6 +76,10 @@ class Metrics:
     def verdict(self, model: str, *, decision: str, reason: str) -> None:
         """Count an answer; `model` is empty where the fallback gave it."""
         self._verdicts.labels(model, decision, reason).inc()
+
+    def placed(self, model: str, status: str) -> None:
+        """Count a product that was placed."""
+        self._placed.labels(model, status).inc()
 
     def batch(self, model: str, pictures: int) -> None:
         self._batches.labels(model).observe(pictures)

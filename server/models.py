@@ -6,79 +6,18 @@ leaves what was served before. It knows nothing of requests or the wire.
 
 import asyncio
 import re
-import statistics
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TypeVar
 
-import numpy as np
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-from server.batching import Batcher, Cost, Runs, best_batch, fit_cost
+from server.loading import CatalogModel, InspectionModel, Loaded, Opening, open_model
 from vision.archive import SUFFIX
 from vision.errors import InputError, LoupeError, NotFoundError
-from vision.golden import check_golden
-from vision.inspection.inspect import Inspector, OnDrift, open_inspector, predict
-from vision.inspection.prediction import Prediction
-from vision.machine import this_machine
-from vision.preprocess import Prepared
-from vision.session import Session
 
-_TIMED_RUNS: Final = 3
-
-InspectionBatcher = Batcher[Prepared, Prediction]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
-    """How bundles are opened and batched.
-
-    Attributes:
-        trusted: keys that bundles may be signed with.
-        drift_alpha: bound on the probability that the drift test ever alarms falsely; absent: do not watch.
-    """
-
-    trusted: tuple[Ed25519PublicKey, ...] = ()
-    require_signature: bool = False
-    max_batch: int = 8
-    max_waiting: int = 256
-    drift_alpha: float | None = None
-    on_drift: OnDrift = "review_all"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Which model answered, as answers and results name it; all of it empty where none was there to judge."""
-
-    name: str = ""
-    version: str = ""
-    digest: str = ""
-    file: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """A model that is ready to answer."""
-
-    name: str
-    version: str
-    digest: str
-    path: Path
-    inspector: Inspector
-    batcher: InspectionBatcher
-    cost: Cost
-    load_s: float
-
-    @property
-    def identity(self) -> Identity:
-        return Identity(
-            name=self.name, version=self.version, digest=self.digest, file=self.inspector.choice.file
-        )
+_Kind = TypeVar("_Kind", InspectionModel, CatalogModel)
+_Model = TypeVar("_Model")
 
 
 @dataclass(slots=True)
@@ -113,14 +52,27 @@ class Models:
         Raises:
             NotFoundError: none, or the empty name where several are served.
         """
-        if name in self._served:
-            return self._served[name]
-        known = ", ".join(sorted(self._served)) or "none"
-        if name:
-            raise NotFoundError(f"model '{name}': expected one of those served: {known}")
-        if len(self._served) != 1:
-            raise NotFoundError(f"model: expected a name, since {len(self._served)} are served: {known}")
-        return next(iter(self._served.values()))
+        return _chosen(self._served, name, "served")
+
+    @property
+    def judging(self) -> bool:
+        """Whether any of them judges parts."""
+        return bool(self._of(InspectionModel))
+
+    def catalogs(self) -> list[CatalogModel]:
+        """Those that place products."""
+        return list(self._of(CatalogModel).values())
+
+    def inspection(self, name: str) -> InspectionModel:
+        """As `get`, among the models that judge parts."""
+        return _chosen(self._of(InspectionModel), name, "served for inspection")
+
+    def catalog(self, name: str) -> CatalogModel:
+        """As `get`, among the models that place products."""
+        return _chosen(self._of(CatalogModel), name, "served for catalogs")
+
+    def _of(self, kind: type[_Kind]) -> dict[str, _Kind]:
+        return {name: model for name, model in self._served.items() if isinstance(model, kind)}
 
     async def load_all(self) -> None:
         """Load everything in the folder; what fails is in `failures`, the rest is served.
@@ -169,7 +121,7 @@ class Models:
     async def _load(self, path: Path) -> Loaded:
         async with self._one_at_a_time:
             try:
-                loaded = await asyncio.to_thread(_open, path, self.opening)
+                loaded = await asyncio.to_thread(open_model, path, self.opening)
             except LoupeError as error:
                 self.failures[name_of(path)] = str(error)
                 self.attempted(error)
@@ -185,6 +137,17 @@ class Models:
             return loaded
 
 
+def _chosen(served: Mapping[str, _Model], name: str, how: str) -> _Model:
+    if name in served:
+        return served[name]
+    known = ", ".join(sorted(served)) or "none"
+    if name:
+        raise NotFoundError(f"model '{name}': expected one of those {how}: {known}")
+    if len(served) != 1:
+        raise NotFoundError(f"model: expected a name, since {len(served)} are {how}: {known}")
+    return next(iter(served.values()))
+
+
 def name_of(bundle: Path) -> str:
     """How a bundle is called in its folder, whatever its manifest calls the model; versions hold dots."""
     return bundle.name.removesuffix(SUFFIX)
@@ -198,67 +161,3 @@ def _in_order(bundle: Path) -> list[str | int]:
 async def _retire(*models: Loaded) -> None:
     for model in models:
         await model.batcher.close()
-
-
-def _open(path: Path, opening: Opening) -> Loaded:
-    """Verify, load, warm up and time one bundle; runs in a thread and takes seconds."""
-    started = time.perf_counter()
-    inspector = open_inspector(
-        path,
-        trusted=opening.trusted,
-        require_signature=opening.require_signature,
-        drift_alpha=opening.drift_alpha,
-        on_drift=opening.on_drift,
-    )
-    runs = _runs(inspector)
-    times = _measure(inspector, runs, opening.max_batch)
-    cost = fit_cost({size: statistics.median(of_size) for size, of_size in times.items()})
-    best = best_batch({size: min(of_size) for size, of_size in times.items()})  # the least disturbed
-    manifest = inspector.bundle.manifest
-    return Loaded(
-        name=manifest.name,
-        version=manifest.version,
-        digest=inspector.bundle.digest(),
-        path=path,
-        inspector=inspector,
-        batcher=Batcher(runs, cost=cost, max_batch=best, max_waiting=opening.max_waiting),
-        cost=cost,
-        load_s=time.perf_counter() - started,
-    )
-
-
-def _runs(inspector: Inspector) -> Runs[Prepared, Prediction]:
-    """The inspector's own session for a batch that is alone; one with a single thread, for several side by side.
-
-    Side by side they answer more pictures a second than one after the other on all cores: nothing waits for the slowest part of a layer.
-    """
-    file, threads = inspector.choice.file, inspector.choice.threads
-    if threads == 1:
-        return Runs(alone=inspector.predict, beside=inspector.predict, workers=this_machine().cores)
-    narrow = Session(inspector.bundle.read(file), name=file, threads=1)
-    check_golden(inspector.bundle, file, narrow)
-
-    return Runs(alone=inspector.predict, beside=partial(predict, narrow), workers=threads)
-
-
-def _measure(
-    inspector: Inspector, runs: Runs[Prepared, Prediction], max_batch: int
-) -> dict[int, list[float]]:
-    """Seconds of some batches by their size, all workers busy with such batches; each size is warm afterwards."""
-    width, height = inspector.bundle.manifest.preprocess.size_wh
-    blank = Prepared.given(np.zeros((height, width, 3), np.uint8))
-    measured = {}
-    with ThreadPoolExecutor(runs.workers) as threads:
-        for size in sorted({1, 2, 4, max_batch} & set(range(1, max_batch + 1))):
-            batches = [[blank] * size for _ in range(runs.workers)]
-            times = [_seconds(threads, runs, batches) for _ in range(1 + _TIMED_RUNS)]
-            measured[size] = times[1:]  # the first one warms up
-    return measured
-
-
-def _seconds(
-    threads: ThreadPoolExecutor, runs: Runs[Prepared, Prediction], batches: list[list[Prepared]]
-) -> float:
-    started = time.perf_counter()
-    list(threads.map(runs.beside, batches))
-    return time.perf_counter() - started

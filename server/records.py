@@ -5,7 +5,6 @@ A result that cannot be kept does not cost its caller the answer; it is counted,
 """
 
 import asyncio
-import hashlib
 import random
 import time
 import uuid
@@ -18,30 +17,16 @@ from typing import Final
 from server.config import KeepImages
 from server.inspecting import Outcome
 from server.metrics import Metrics
+from server.once import Once, Question
 from server.storage.blobs import Blobs
 from server.storage.results import ResultRow, Results, StoredAnswer
 from server.storage.writer import Writer
-from vision.errors import InputError, NotFoundError, StorageError
+from vision.errors import NotFoundError, StorageError
 from vision.inspection.policy import Decision
 
 _DEGRADED_FOR_S: Final = 60.0
 _KEEP_WITHIN_S: Final = 1.0
 _PUTTING: Final = 8  # pictures on their way to the store at once
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """A request as idempotency sees it. `request_id` may be empty: then nothing is promised."""
-
-    principal: str
-    method: str
-    request_id: str
-    payload_sha256: str
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What its answer is found by."""
-        return self.principal, self.method, self.request_id
 
 
 class Records:
@@ -71,7 +56,7 @@ class Records:
         # of their own: a store that hangs would take the loop's threads, by which callers are known, with it
         self._putting = ThreadPoolExecutor(_PUTTING, thread_name_prefix="pictures")
         self._draw = draw or random.SystemRandom().random
-        self._answering: dict[tuple[str, str, str], tuple[str, asyncio.Future[bytes | None]]] = {}
+        self._once = Once(self._earlier)
         self._failed_at = float("-inf")
 
     @property
@@ -85,28 +70,7 @@ class Records:
         Raises:
             InputError: the id was used for another payload.
         """
-        if not question.request_id:
-            return await answer(), False
-        key = question.key
-        while (running := self._answering.get(key)) is not None:
-            _same(question, running[0])
-            shared = await asyncio.shield(running[1])
-            if shared is not None:
-                return shared, True
-        future: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
-        self._answering[key] = (question.payload_sha256, future)
-        given: bytes | None = None
-        try:
-            earlier = await self._earlier(question)
-            if earlier is not None:
-                _same(question, earlier.payload_sha256)
-            known = earlier.answer if earlier is not None else None
-            given = await answer() if known is None else known
-            return given, known is not None
-        finally:
-            del self._answering[key]
-            # without an answer, since this caller left or its deadline was too near, those who wait ask for themselves
-            future.set_result(given)
+        return await self._once.answered(question, answer)
 
     async def _earlier(self, question: Question) -> StoredAnswer | None:
         try:
@@ -159,7 +123,7 @@ class Records:
         other = None if written else await self._earlier(question)
         if other is None:
             return answer
-        _same(question, other.payload_sha256)
+        question.same(other.payload_sha256)
         return answer if other.answer is None else other.answer
 
     async def _put(self, image: bytes) -> str | None:
@@ -213,14 +177,3 @@ def _row(
         image_sha256=image_sha256,
         audit=keeping.audit,
     )
-
-
-def payload_digest(payload: bytes) -> str:
-    return hashlib.sha256(payload).hexdigest()
-
-
-def _same(question: Question, payload_sha256: str) -> None:
-    if question.payload_sha256 != payload_sha256:
-        raise InputError(
-            f"request_id '{question.request_id}': expected the content it was first used with, found another"
-        )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from server.models import Loaded, Models
+from server.loading import InspectionModel
+from server.models import Models
 from server.storage.dispositions import Dispositions
 from server.storage.results import Disposition, ResultRow, Results
 from vision.errors import InputError, NotFoundError
@@ -61,7 +62,7 @@ class Reviewing:
         """
         row = await self._results.find(result_id)
         if row.model_name in self._models:
-            labels = self._models.get(row.model_name).inspector.labels
+            labels = self._models.inspection(row.model_name).inspector.labels
             if label not in labels:
                 raise InputError(
                     f"label: expected one of {', '.join(labels)} of model '{row.model_name}', found '{label}'"
@@ -75,7 +76,7 @@ class Reviewing:
     async def escape_rate(self, name: str) -> EscapeRate | None:
         """Of the model that is served under a name; none where none is."""
         try:
-            model = self._models.get(name)
+            model = self._models.inspection(name)
         except NotFoundError:
             return None
         counts = await self._dispositions.audit_counts(
@@ -100,6 +101,6 @@ class Reviewing:
         )
 
 
-def _certified(model: Loaded) -> float | None:
+def _certified(model: InspectionModel) -> float | None:
     certificate = model.inspector.decision.certificate
     return certificate.max_escape if certificate is not None else None

@@ -175,7 +175,7 @@ def _free_batch(network: nn.Module, inputs: int, batch: Any) -> tuple[Any, ...]:
         for one in inspect.signature(network.forward).parameters.values()
     )
     free = {0: batch}
-    return (free, tuple(free for _ in range(inputs - 1))) if varied else (free,) * inputs
+    return (free, (free,) * (inputs - 1)) if varied and inputs > 1 else (free,) * inputs
 
 
 def blank(size_wh: tuple[int, int]) -> dict[str, Tensor]:

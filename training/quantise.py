@@ -96,7 +96,8 @@ def quantise(model: bytes, pictures: Sequence[Pixels]) -> bytes:
     with temporary_folder() as folder:
         original, prepared = folder / "model.onnx", folder / "prepared.onnx"
         original.write_bytes(model)
-        quant_pre_process(original, prepared)
+        # symbolic shapes fail on what reads titles, and the backbone knows no symbol but the batch
+        quant_pre_process(original, prepared, skip_symbolic_shape=bool(beside))
         candidates = [_quantised(prepared, _Pictures(ranges, beside), *way) for way in _WAYS]
     moved = [float(np.square(_logits(Session(one), compared) - expected).mean()) for one in candidates]
     return candidates[int(np.argmin(moved))]

@@ -10,6 +10,7 @@ from grpc_reflection.v1alpha import reflection
 
 from server.config import Config, Tls
 from server.rpc.calls import Calls
+from server.rpc.catalog import CatalogRpc
 from server.rpc.fleet import FleetRpc
 from server.rpc.inspection import InspectionRpc
 from server.rpc.models import ModelRpc
@@ -17,6 +18,8 @@ from server.rpc.open_inference import OpenInferenceRpc
 from vision.address import Address
 from vision.errors import SettingsError
 from vision.v1 import (
+    catalog_pb2,
+    catalog_pb2_grpc,
     fleet_pb2,
     fleet_pb2_grpc,
     inspection_pb2,
@@ -29,6 +32,7 @@ from vision.v1 import (
 
 _SERVICES: Final = (
     inspection_pb2.DESCRIPTOR.services_by_name["InspectionService"].full_name,
+    catalog_pb2.DESCRIPTOR.services_by_name["CatalogService"].full_name,
     models_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
     fleet_pb2.DESCRIPTOR.services_by_name["FleetService"].full_name,
     open_inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name,
@@ -41,6 +45,7 @@ class Handlers:
     """What answers the calls."""
 
     inspection: InspectionRpc
+    catalog: CatalogRpc
     models: ModelRpc
     fleet: FleetRpc
     open_inference: OpenInferenceRpc
@@ -58,6 +63,7 @@ class Front:
         self._drain_s = config.drain_s
         self._server = grpc.aio.server(interceptors=[calls], options=_options(config))
         inspection_pb2_grpc.add_InspectionServiceServicer_to_server(handlers.inspection, self._server)  # type: ignore[no-untyped-call]  # generated
+        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(handlers.catalog, self._server)  # type: ignore[no-untyped-call]  # generated
         models_pb2_grpc.add_ModelServiceServicer_to_server(handlers.models, self._server)  # type: ignore[no-untyped-call]  # generated
         fleet_pb2_grpc.add_FleetServiceServicer_to_server(handlers.fleet, self._server)  # type: ignore[no-untyped-call]  # generated
         open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated

@@ -1,7 +1,7 @@
 """`InspectionService`: judging parts, and hearing what people found."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,29 +9,22 @@ from typing_extensions import override
 
 from server.auth import Role
 from server.batching import Lane
-from server.inspecting import Inspecting, Judged, Order, Outcome
-from server.metrics import Metrics
-from server.models import Identity, Models
-from server.records import Question, Records, payload_digest
+from server.inspecting import Inspecting, Order, Outcome
+from server.loading import Identity
+from server.models import Models
+from server.once import Question
+from server.records import Records
 from server.reviewing import Reviewing
 from server.rpc import dispositions, rules
+from server.rpc.asking import in_order_of_completion, lane_of, question_of
 from server.rpc.calls import Context, current_call, log_fault
-from server.rpc.models import reference
 from server.rpc.status import status_of
-from server.tracing import TRACER
-from vision import wire
+from server.rpc.verdicts import Verdicts
 from vision.inspection.policy import fallback
 from vision.v1 import inspection_pb2, inspection_pb2_grpc
 
 _INSPECT: Final = "Inspect"  # one namespace of request ids for both forms of asking
-_LANES: Final[Mapping[int, Lane]] = {
-    inspection_pb2.PRIORITY_UNSPECIFIED: Lane.LINE,
-    inspection_pb2.PRIORITY_LINE: Lane.LINE,
-    inspection_pb2.PRIORITY_CATALOG: Lane.CATALOG,
-    inspection_pb2.PRIORITY_BULK: Lane.BULK,
-}
 _USUAL_REVIEWS: Final = 50
-_IN_FLIGHT: Final = 16  # of one stream; more are read from the socket only as answers leave
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +39,7 @@ class InspectionServices:
     inspecting: Inspecting
     records: Records
     reviewing: Reviewing
-    metrics: Metrics
+    verdicts: Verdicts
     reject_unjudged: bool
 
 
@@ -56,7 +49,8 @@ class InspectionRpc(inspection_pb2_grpc.InspectionServiceServicer):
     def __init__(self, services: InspectionServices) -> None:
         self._models, self._inspecting = services.models, services.inspecting
         self._records, self._reviewing = services.records, services.reviewing
-        self._metrics, self._reject_unjudged = services.metrics, services.reject_unjudged
+        self._verdicts = services.verdicts
+        self._reject_unjudged = services.reject_unjudged
 
     @override
     async def Inspect(
@@ -68,35 +62,9 @@ class InspectionRpc(inspection_pb2_grpc.InspectionServiceServicer):
     async def InspectStream(
         self, request_iterator: AsyncIterator[inspection_pb2.InspectRequest], context: Context
     ) -> AsyncIterator[inspection_pb2.InspectStreamResponse]:
-        answers: asyncio.Queue[inspection_pb2.InspectStreamResponse | None] = asyncio.Queue(1)
-        places = asyncio.Semaphore(_IN_FLIGHT)
-
-        async def one(request: inspection_pb2.InspectRequest) -> None:
-            try:
-                await answers.put(await self._outcome(request))
-            finally:
-                places.release()
-
-        async def read() -> None:
-            broken: Exception | None = None
-            async with asyncio.TaskGroup() as group:
-                try:
-                    async for request in request_iterator:
-                        await places.acquire()
-                        group.create_task(one(request))
-                except Exception as error:  # noqa: BLE001  (raised again when what came before it is answered)
-                    broken = error
-            await answers.put(None)
-            if broken is not None:
-                raise broken
-
-        reading = asyncio.create_task(read())
-        try:
-            while (answer := await answers.get()) is not None:
+        async with aclosing(in_order_of_completion(request_iterator, self._outcome)) as answers:
+            async for answer in answers:
                 yield answer
-            await reading
-        finally:
-            reading.cancel()  # the caller has left: what is under way costs nothing more
 
     @override
     async def SubmitDisposition(
@@ -141,20 +109,13 @@ class InspectionRpc(inspection_pb2_grpc.InspectionServiceServicer):
         return inspection_pb2.InspectStreamResponse(request_id=request.request_id, response=response)
 
     async def _inspect(self, request: inspection_pb2.InspectRequest) -> inspection_pb2.InspectResponse:
-        call = current_call()
-        payload = request.SerializeToString(deterministic=True) if request.request_id else b""
-        question = Question(
-            principal=call.principal.token_id or call.principal.user,
-            method=_INSPECT,
-            request_id=request.request_id,
-            payload_sha256=payload_digest(payload) if payload else "",
-        )
+        question, deadline = question_of(_INSPECT, request), current_call().deadline
 
         async def answer() -> bytes:
-            return (await self._judge(request, question, call.deadline)).SerializeToString()
+            return (await self._judge(request, question, deadline)).SerializeToString()
 
         if not question.request_id:
-            return await self._judge(request, question, call.deadline)
+            return await self._judge(request, question, deadline)
         given, repeated = await self._records.once(question, answer)
         response = inspection_pb2.InspectResponse.FromString(given)
         response.repeated_answer = repeated
@@ -163,62 +124,22 @@ class InspectionRpc(inspection_pb2_grpc.InspectionServiceServicer):
     async def _judge(
         self, request: inspection_pb2.InspectRequest, question: Question, deadline: float
     ) -> inspection_pb2.InspectResponse:
-        if not self._models.served():
+        if not self._models.judging:
             verdict = fallback("no model is served", reject=self._reject_unjudged)
-            return await self._kept(
-                request, question, Outcome(model=Identity(), verdict=verdict, total_ms=0.0)
-            )
-        model = self._models.get(request.model)
+            outcome = Outcome(model=Identity(), verdict=verdict, total_ms=0.0)
+            return await self._verdicts.kept(request, question, outcome)
+        model = self._models.inspection(request.model)
         judged = await self._inspecting.judge(
             model,
             Order(
                 image=request.image,
                 deadline=deadline,
-                lane=_LANES[request.priority],
+                lane=lane_of(request.priority, usual=Lane.LINE),
                 explain=request.explain,
                 heatmap=request.heatmap,
             ),
         )
-        self._time(judged)
-        return await self._kept(request, question, judged.outcome, judged)
-
-    async def _kept(
-        self,
-        request: inspection_pb2.InspectRequest,
-        question: Question,
-        outcome: Outcome,
-        judged: Judged | None = None,
-    ) -> inspection_pb2.InspectResponse:
-        """The answer that holds, once it is kept; `judged` is absent where no model was there."""
-        verdict = outcome.verdict
-        self._metrics.verdict(
-            outcome.model.name, decision=verdict.decision.value, reason=verdict.reason.value
-        )
-        keeping = self._records.choose(outcome)
-        response = inspection_pb2.InspectResponse(
-            request_id=request.request_id,
-            result_id=keeping.result_id,
-            verdict=wire.verdict_to_wire(verdict),
-            model=reference(outcome.model),
-        )
-        if judged is not None:
-            _add_evidence(response, request, judged)
-        answer = response.SerializeToString() if question.request_id else b""
-        with TRACER.start_as_current_span("keep"):
-            holds = await self._records.keep(
-                keeping, question, outcome, image=request.image, part=request.part, answer=answer
-            )
-        return response if holds == answer else inspection_pb2.InspectResponse.FromString(holds)
-
-    def _time(self, judged: Judged) -> None:
-        stages, name = judged.stages, judged.model.name
-        self._metrics.batch(name, stages.batch)
-        for stage, milliseconds in (
-            ("queue", stages.queue_ms),
-            ("decode", stages.decode_ms),
-            ("model", stages.model_ms),
-        ):
-            self._metrics.stage(name, stage, milliseconds)
+        return await self._verdicts.kept(request, question, judged.outcome, judged)
 
 
 def _person(what: str) -> str:
@@ -226,24 +147,3 @@ def _person(what: str) -> str:
     principal = current_call().principal
     principal.require_user(Role.REVIEW, what=what)
     return principal.user
-
-
-def _add_evidence(
-    response: inspection_pb2.InspectResponse, request: inspection_pb2.InspectRequest, judged: Judged
-) -> None:
-    """What a model's answer has beside the verdict."""
-    stages = judged.stages
-    response.timings.CopyFrom(
-        inspection_pb2.Timings(
-            queue_ms=stages.queue_ms,
-            decode_ms=stages.decode_ms,
-            model_ms=stages.model_ms,
-            total_ms=stages.total_ms,
-            batch=stages.batch,
-        )
-    )
-    response.heatmap_png = judged.heatmap_png
-    if judged.explanation is not None:
-        response.explanation.CopyFrom(wire.explanation_to_wire(judged.explanation))
-    if request.embedding:
-        response.embedding.extend(judged.inspection.prediction.embedding.tolist())

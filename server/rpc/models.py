@@ -8,7 +8,8 @@ from typing import Final
 
 from typing_extensions import override
 
-from server.models import Identity, Loaded, Models, name_of
+from server.loading import CatalogModel, Identity, Loaded
+from server.models import Models, name_of
 from server.rpc.calls import Context
 from vision.archive import MAX_BYTES, Source, write_zip
 from vision.v1 import models_pb2, models_pb2_grpc
@@ -23,22 +24,32 @@ def reference(model: Identity) -> models_pb2.ModelRef:
 
 def describe(model: Loaded, failure: str = "") -> models_pb2.Model:
     """A model that is served; `failure`: why its bundle could not be loaded anew."""
-    inspector = model.inspector
-    width, height = inspector.bundle.manifest.preprocess.size_wh
-    certificate = inspector.decision.certificate
+    manifest = model.bundle.manifest
+    width, height = manifest.preprocess.size_wh
+    good, certificate = _terms(model)
     return models_pb2.Model(
         ref=reference(model.identity),
         state=models_pb2.MODEL_STATE_READY,
         detail=failure,
-        labels=inspector.labels,
-        good=inspector.spec.good,
+        labels=manifest.labels,
+        good=good,
         width=width,
         height=height,
-        certificate=certificate.line() if certificate else "",
+        certificate=certificate,
         load_seconds=model.load_s,
         cost_per_image_ms=1e3 * model.cost.per_item_s,
         cost_per_batch_ms=1e3 * model.cost.per_batch_s,
+        task=manifest.task,
     )
+
+
+def _terms(model: Loaded) -> tuple[str, str]:
+    """The label of a good part, and the certificate in force in one line; empty where there is none."""
+    if isinstance(model, CatalogModel):
+        promised = model.categorizer.reading.certificate
+        return "", promised.line() if promised else ""
+    issued = model.inspector.decision.certificate
+    return model.inspector.spec.good, issued.line() if issued else ""
 
 
 class ModelRpc(models_pb2_grpc.ModelServiceServicer):

@@ -15,7 +15,8 @@ from typing_extensions import override
 
 from server.batching import Lane
 from server.inspecting import Inspecting, Judged, Order
-from server.models import Loaded, Models
+from server.loading import InspectionModel
+from server.models import Models
 from server.rpc.calls import Context, current_call
 from server.rpc.rules import FieldsError, Violation
 from vision import session
@@ -113,8 +114,8 @@ class OpenInferenceRpc(open_inference_pb2_grpc.GRPCInferenceServiceServicer):
             _append(response, name, judged)
         return response
 
-    def _find(self, name: str, version: str) -> Loaded:
-        model = self._models.get(name)
+    def _find(self, name: str, version: str) -> InspectionModel:
+        model = self._models.inspection(name)
         if version not in {"", model.version}:
             raise NotFoundError(f"model '{name}': expected version {model.version}, found '{version}'")
         return model
@@ -141,7 +142,7 @@ def _lane(request: wire.ModelInferRequest) -> Lane:
     return _PRIORITIES[found]
 
 
-def _pictures(request: wire.ModelInferRequest, model: Loaded) -> Sequence[bytes | Prepared]:
+def _pictures(request: wire.ModelInferRequest, model: InspectionModel) -> Sequence[bytes | Prepared]:
     """The pictures of the one input, encoded or prepared."""
     if len(request.inputs) != 1 or request.inputs[0].name != session.INPUT:
         found = ", ".join(one.name for one in request.inputs) or "none"

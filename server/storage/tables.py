@@ -63,7 +63,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _one_of(kind: type[StrEnum]) -> Enum:
+def one_of(kind: type[StrEnum]) -> Enum:
     """Kept as text, so that a new member needs no migration."""
     return Enum(
         kind,
@@ -74,7 +74,7 @@ def _one_of(kind: type[StrEnum]) -> Enum:
     )
 
 
-_NUMBER: Final = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys alone
+NUMBER: Final = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys alone
 
 metadata: Final = MetaData(
     naming_convention={
@@ -98,8 +98,8 @@ results: Final = Table(
     Column("model_version", Text, nullable=False),
     Column("model_digest", Text, nullable=False),
     Column("model_file", Text, nullable=False),
-    Column("decision", _one_of(Decision), nullable=False),
-    Column("reason", _one_of(Reason), nullable=False),
+    Column("decision", one_of(Decision), nullable=False),
+    Column("reason", one_of(Reason), nullable=False),
     Column("detail", Text, nullable=False),
     Column("label", Text),
     Column("probability", Float(53)),
@@ -112,13 +112,13 @@ results: Final = Table(
     Column("audit", Boolean, nullable=False),
     # The newest disposition. Kept here so that what waits for a person is found by an index; no foreign key, since two tables that
     # point at each other can be neither filled nor dropped in order.
-    Column("disposition_id", _NUMBER),
+    Column("disposition_id", NUMBER),
 )
 
 dispositions: Final = Table(
     "dispositions",
     metadata,
-    Column("id", _NUMBER, primary_key=True),
+    Column("id", NUMBER, primary_key=True),
     Column("result_id", String(32), ForeignKey("results.id"), nullable=False, index=True),
     Column("label", Text, nullable=False),
     Column("by_user", Text, nullable=False),
@@ -141,7 +141,7 @@ tokens: Final = Table(
 audit_log: Final = Table(
     "audit_log",
     metadata,
-    Column("id", _NUMBER, primary_key=True),
+    Column("id", NUMBER, primary_key=True),
     Column("at", UtcDateTime, nullable=False, index=True),
     Column("principal", Text, nullable=False),
     Column("action", Text, nullable=False),
@@ -173,7 +173,7 @@ station_results: Final = Table(
     Column("sha256", String(64), nullable=False),
     Column("triggered_at", UtcDateTime, nullable=False),
     Column("received_at", UtcDateTime, nullable=False, index=True),
-    Column("outcome", _one_of(PartOutcome), nullable=False),
+    Column("outcome", one_of(PartOutcome), nullable=False),
     Column("reason", String(64), nullable=False),
     Column("detail", Text, nullable=False),
     Column("label", Text),

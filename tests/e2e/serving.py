@@ -28,6 +28,7 @@ from server.auth import Role, issue
 from server.storage.database import open_database
 from server.storage.tokens import DatabaseTokens
 from vision.v1 import inspection_pb2
+from vision.v1.catalog_pb2_grpc import CatalogServiceStub
 from vision.v1.inspection_pb2_grpc import InspectionServiceStub
 from vision.v1.models_pb2_grpc import ModelServiceStub
 from vision.v1.open_inference_pb2_grpc import GRPCInferenceServiceStub
@@ -164,6 +165,10 @@ def inspection_of(channel: grpc.Channel) -> Any:
     return InspectionServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
 
 
+def catalog_of(channel: grpc.Channel) -> Any:
+    return CatalogServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+
+
 def models_of(channel: grpc.Channel) -> Any:
     return ModelServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
 
@@ -246,12 +251,13 @@ def _process(folder: Path, changes: Mapping[str, Any]) -> "subprocess.Popen[str]
     )
 
 
-def _toml(config: Mapping[str, Any]) -> str:
-    """Strings, numbers, truths and lists look the same in TOML and JSON."""
+def _toml(config: Mapping[str, Any], table: str = "") -> str:
+    """Strings, numbers, truths and lists look the same in TOML and JSON, and names may as well."""
     plain = {name: value for name, value in config.items() if not isinstance(value, Mapping)}
-    lines = [f"{name} = {json.dumps(value, default=str)}" for name, value in plain.items()]
+    lines = [f"{json.dumps(name)} = {json.dumps(value, default=str)}" for name, value in plain.items()]
     for name in config.keys() - plain.keys():
-        lines += [f"[{name}]", _toml(config[name])]
+        inner = f"{table}.{json.dumps(name)}".removeprefix(".")
+        lines += [f"[{inner}]", _toml(config[name], inner)]
     return "\n".join(lines) + "\n"
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from server.models import Loaded, Models, Opening
+from server.loading import InspectionModel, Opening
+from server.models import Models
 from tests.bundles import make_bundle
 
 
@@ -38,5 +39,5 @@ async def models(bundle: Path, tmp_path: Path) -> AsyncIterator[Models]:
 
 
 @pytest.fixture
-def model(models: Models) -> Loaded:
-    return models.get("plates")
+def model(models: Models) -> InspectionModel:
+    return models.inspection("plates")

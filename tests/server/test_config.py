@@ -117,7 +117,10 @@ def test_without_a_file_the_command_line_alone_is_enough(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("port = 3", "port: expected one of auth, default_deadline_s, .*; found a key that is none of these"),
+        (
+            "port = 3",
+            "port: expected one of auth, catalog, default_deadline_s, .*; found a key that is none of these",
+        ),
         (
             "[limits]\nmax_batches = 3",
             "limits.max_batches: expected one of burst, max_batch, .* none of these",

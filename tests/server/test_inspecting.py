@@ -16,7 +16,8 @@ import pytest_asyncio
 from server.batching import Batcher, Cost, Lane, Runs
 from server.decoding import DecodePool
 from server.inspecting import Inspecting, Judged, Order
-from server.models import Loaded, Models, Opening
+from server.loading import InspectionModel, Opening
+from server.models import Models
 from tests.bundles import RED, SIDE, make_bundle, part, spotted, stranger
 from tests.pictures import hollow_png
 from vision.errors import DeadlineError, ImageError, OverloadedError
@@ -53,12 +54,12 @@ def order(image: Any, *, within_s: float = 60.0, **asked: Any) -> Order:
     return Order(image=image, deadline=time.monotonic() + within_s, **asked)
 
 
-def local(model: Loaded, image: bytes) -> Inspection:
+def local(model: InspectionModel, image: bytes) -> Inspection:
     """What the core says without a server."""
     return model.inspector.inspect(prepare_bytes(image, model.inspector.bundle.manifest.preprocess))
 
 
-def _runs(model: Loaded) -> Runs[Prepared, Prediction]:
+def _runs(model: InspectionModel) -> Runs[Prepared, Prediction]:
     return Runs(alone=model.inspector.predict, beside=model.inspector.predict, workers=1)
 
 
@@ -82,7 +83,7 @@ def busy(pool: DecodePool) -> Iterator["list[asyncio.Task[bool]]"]:
 
 @pytest.mark.parametrize("image", PICTURES.values(), ids=PICTURES)
 async def test_the_verdict_is_the_cores_to_the_last_digit(
-    image: bytes, inspecting: Inspecting, model: Loaded
+    image: bytes, inspecting: Inspecting, model: InspectionModel
 ) -> None:
     judged = await inspecting.judge(model, order(image))
 
@@ -93,7 +94,7 @@ async def test_the_verdict_is_the_cores_to_the_last_digit(
 
 
 async def test_pictures_that_share_a_run_are_judged_as_if_each_were_alone(
-    inspecting: Inspecting, model: Loaded
+    inspecting: Inspecting, model: InspectionModel
 ) -> None:
     images = [encode_png(part(seed)) for seed in range(4)] + [encode_png(spotted(seed)) for seed in range(4)]
 
@@ -110,7 +111,7 @@ async def test_pictures_that_share_a_run_are_judged_as_if_each_were_alone(
 
 
 async def test_the_evidence_is_the_cores_and_comes_where_it_is_asked_for(
-    inspecting: Inspecting, model: Loaded
+    inspecting: Inspecting, model: InspectionModel
 ) -> None:
     image = PICTURES["a red spot"]
 
@@ -122,7 +123,7 @@ async def test_the_evidence_is_the_cores_and_comes_where_it_is_asked_for(
     assert decode(judged.heatmap_png).size_wh == (SIDE, SIDE)
 
 
-async def test_a_heatmap_alone_brings_no_explanation(inspecting: Inspecting, model: Loaded) -> None:
+async def test_a_heatmap_alone_brings_no_explanation(inspecting: Inspecting, model: InspectionModel) -> None:
     judged = await inspecting.judge(model, order(PICTURES["a red spot"], heatmap=True))
 
     assert judged.heatmap_png.startswith(b"\x89PNG")
@@ -130,7 +131,7 @@ async def test_a_heatmap_alone_brings_no_explanation(inspecting: Inspecting, mod
 
 
 async def test_a_prepared_picture_is_not_decoded_and_judged_the_same(
-    inspecting: Inspecting, model: Loaded
+    inspecting: Inspecting, model: InspectionModel
 ) -> None:
     image = PICTURES["a red spot"]
     prepared = prepare_bytes(image, model.inspector.bundle.manifest.preprocess)
@@ -141,7 +142,7 @@ async def test_a_prepared_picture_is_not_decoded_and_judged_the_same(
     assert np.array_equal(judged.inspection.prepared.image_hwc, prepared.image_hwc)
 
 
-async def test_the_stages_add_up_to_the_whole(inspecting: Inspecting, model: Loaded) -> None:
+async def test_the_stages_add_up_to_the_whole(inspecting: Inspecting, model: InspectionModel) -> None:
     stages = (await inspecting.judge(model, order(PICTURES["a good part"]))).stages
 
     assert stages.batch == 1
@@ -153,7 +154,7 @@ async def test_the_stages_add_up_to_the_whole(inspecting: Inspecting, model: Loa
 
 
 async def test_what_is_no_picture_is_refused_and_leaves_no_place_taken(
-    inspecting: Inspecting, model: Loaded
+    inspecting: Inspecting, model: InspectionModel
 ) -> None:
     for image in (b"", b"no picture", PICTURES["a good part"][:-20]):
         with pytest.raises(ImageError):
@@ -171,21 +172,21 @@ async def test_what_is_no_picture_is_refused_and_leaves_no_place_taken(
     ids=["pixels", "bytes"],
 )
 async def test_the_servers_own_limits_are_kept(
-    image: bytes, expected: str, inspecting: Inspecting, model: Loaded
+    image: bytes, expected: str, inspecting: Inspecting, model: InspectionModel
 ) -> None:
     with pytest.raises(ImageError, match=expected):
         await inspecting.judge(model, order(image))
 
 
 async def test_a_deadline_in_the_past_is_refused_before_anything_is_decoded(
-    inspecting: Inspecting, model: Loaded
+    inspecting: Inspecting, model: InspectionModel
 ) -> None:
     with pytest.raises(DeadlineError, match="passed"):
         await inspecting.judge(model, order(b"not even looked at", within_s=-0.5))
 
 
 async def test_a_deadline_that_cannot_be_kept_is_refused_before_anything_is_decoded(
-    inspecting: Inspecting, model: Loaded
+    inspecting: Inspecting, model: InspectionModel
 ) -> None:
     cost = Cost(per_item_s=50, per_batch_s=50)
     slow = Batcher(_runs(model), cost=cost, max_batch=1, max_waiting=9)
@@ -198,7 +199,7 @@ async def test_a_deadline_that_cannot_be_kept_is_refused_before_anything_is_deco
 
 
 async def test_who_waits_for_a_decoder_too_long_is_told_and_leaves_its_place(
-    pool: DecodePool, inspecting: Inspecting, model: Loaded
+    pool: DecodePool, inspecting: Inspecting, model: InspectionModel
 ) -> None:
     with busy(pool) as tasks:
         late = asyncio.create_task(inspecting.judge(model, order(PICTURES["a good part"], within_s=0.2)))
@@ -211,7 +212,7 @@ async def test_who_waits_for_a_decoder_too_long_is_told_and_leaves_its_place(
 
 
 async def test_a_caller_who_leaves_takes_no_place_along(
-    pool: DecodePool, inspecting: Inspecting, model: Loaded
+    pool: DecodePool, inspecting: Inspecting, model: InspectionModel
 ) -> None:
     with busy(pool) as tasks:
         asked = [
@@ -232,17 +233,19 @@ async def test_a_caller_who_leaves_takes_no_place_along(
 
 
 @pytest_asyncio.fixture
-async def watching(tmp_path: Path) -> AsyncIterator[Loaded]:
+async def watching(tmp_path: Path) -> AsyncIterator[InspectionModel]:
     """A model whose drift test is on."""
     (tmp_path / "watched").mkdir()
     make_bundle(tmp_path / "watched" / "plates.loupe")
     models = Models(tmp_path / "watched", Opening(max_batch=4, drift_alpha=0.01))
     await models.load_all()
-    yield models.get("plates")
+    yield models.inspection("plates")
     await models.close()
 
 
-async def test_parts_that_have_drifted_are_accepted_no_more(inspecting: Inspecting, watching: Loaded) -> None:
+async def test_parts_that_have_drifted_are_accepted_no_more(
+    inspecting: Inspecting, watching: InspectionModel
+) -> None:
     async def judged(image: bytes) -> Judged:
         return await inspecting.judge(watching, order(image))
 
@@ -259,7 +262,7 @@ async def test_parts_that_have_drifted_are_accepted_no_more(inspecting: Inspecti
 
 
 async def test_the_drift_test_sees_each_part_once_however_it_is_explained(
-    inspecting: Inspecting, watching: Loaded
+    inspecting: Inspecting, watching: InspectionModel
 ) -> None:
     await inspecting.judge(watching, order(PICTURES["a red spot"], explain=True, heatmap=True))
     await inspecting.judge(watching, order(PICTURES["a good part"]))

@@ -11,7 +11,8 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from server.batching import Lane
-from server.models import Loaded, Models, Opening
+from server.loading import InspectionModel, Opening
+from server.models import Models
 from tests.bundles import flipped, make_bundle, part, prepared_batch
 from vision.errors import BundleError, InputError, LoupeError, NotFoundError, OverloadedError
 from vision.preprocess import Prepared
@@ -36,7 +37,7 @@ def corrupt(bundle: Path) -> None:
     bundle.write_bytes(flipped(data, 4 * len(data)))
 
 
-async def ask(model: Loaded) -> int:
+async def ask(model: InspectionModel) -> int:
     """Have a part judged; gives the size of its batch."""
     picture = prepared_batch(part())[0]
     one = Prepared(image_hwc=picture, scale_xy=(1, 1), offset_xy=(0, 0), source_wh=(64, 64))
@@ -71,7 +72,9 @@ async def test_of_several_versions_in_the_folder_the_latest_is_served(empty: Mod
     assert [model.version for model in empty.served()] == ["1.10"]
 
 
-async def test_a_loaded_model_knows_what_it_is_and_what_it_costs(model: Loaded, bundle: Path) -> None:
+async def test_a_loaded_model_knows_what_it_is_and_what_it_costs(
+    model: InspectionModel, bundle: Path
+) -> None:
     assert (model.name, model.version, model.path.name) == ("plates", "1.0", bundle.name)
     assert len(model.digest) == 64
     assert model.cost.of(2) > 0
@@ -175,38 +178,38 @@ async def test_a_bundle_is_loaded_by_its_name_with_or_without_its_ending(name: s
 async def test_a_new_version_takes_the_place_of_the_old_one(models: Models) -> None:
     told: list[str] = []
     models.changed = told.append
-    old = models.get("plates")
+    old = models.inspection("plates")
     make_bundle(models.folder / "plates-2.0", version="2.0")
 
     new = await models.load("plates-2.0")
 
-    assert models.get("plates") is new
+    assert models.inspection("plates") is new
     assert [model.version for model in models.served()] == ["2.0"]
     assert told == ["plates"]
     assert await ask(old) == 1, "who had the old one in hand is still answered"
 
 
 async def test_the_version_before_the_last_is_retired(models: Models) -> None:
-    first = models.get("plates")
+    first = models.inspection("plates")
     await models.load("plates-1.0")
     await models.load("plates-1.0")
 
     with pytest.raises(OverloadedError):
         await ask(first)
-    assert await ask(models.get("plates")) == 1
+    assert await ask(models.inspection("plates")) == 1
 
 
 async def test_a_failed_load_leaves_what_was_served_and_is_told(models: Models) -> None:
     told: list[str] = []
     attempts: list[LoupeError | None] = []
     models.changed, models.attempted = told.append, attempts.append
-    old = models.get("plates")
+    old = models.inspection("plates")
     corrupt(models.folder / "plates-1.0.loupe")
 
     with pytest.raises(BundleError, match=r"plates-1\.0\.loupe"):
         await models.load("plates-1.0")
 
-    assert models.get("plates") is old
+    assert models.inspection("plates") is old
     assert await ask(old) == 1
     assert list(models.failures) == ["plates-1.0"]
     assert told == []
@@ -231,7 +234,7 @@ async def test_requests_are_answered_all_through_a_load(models: Models) -> None:
     loading = asyncio.create_task(models.load("plates-1.0"))
     answered = 0
     while not loading.done():
-        answered += await ask(models.get("plates"))
+        answered += await ask(models.inspection("plates"))
 
     await loading
     assert answered > 0
@@ -244,18 +247,18 @@ async def test_loads_that_are_asked_for_together_come_one_after_the_other(models
     loaded = await asyncio.gather(*(models.load(f"plates-{number}.0") for number in (2, 3, 4)))
 
     assert [model.version for model in loaded] == ["2.0", "3.0", "4.0"]
-    assert models.get("plates") is loaded[-1]
+    assert models.inspection("plates") is loaded[-1]
 
 
 async def test_an_unloaded_model_is_gone_and_its_name_can_be_served_again(models: Models) -> None:
     told: list[tuple[str, bool]] = []
     models.changed = lambda name: told.append((name, name in models))
-    old = models.get("plates")
+    old = models.inspection("plates")
 
     await models.unload("plates")
 
     with pytest.raises(NotFoundError):
-        models.get("plates")
+        models.inspection("plates")
     with pytest.raises(OverloadedError):
         await ask(old)
     await models.load("plates-1.0")
@@ -277,7 +280,7 @@ async def test_a_change_is_told_under_the_models_own_name(models: Models) -> Non
 
 
 async def test_unloading_waits_for_what_is_in_flight(models: Models) -> None:
-    asked = [asyncio.create_task(ask(models.get("plates"))) for _ in range(5)]
+    asked = [asyncio.create_task(ask(models.inspection("plates"))) for _ in range(5)]
     await asyncio.sleep(0)
 
     await models.unload("plates")

@@ -17,9 +17,10 @@ from typing_extensions import override
 from server.config import KeepImages
 from server.decoding import DecodePool
 from server.inspecting import Inspecting, Judged, Order
+from server.loading import InspectionModel
 from server.metrics import Metrics
-from server.models import Loaded
-from server.records import Question, Records, payload_digest
+from server.once import Question, payload_digest
+from server.records import Records
 from server.storage.blob_files import Files
 from server.storage.blobs import Blobs, open_blobs
 from server.storage.database import Database, open_database
@@ -86,7 +87,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     database.close()
 
 
-async def judge(model: Loaded, image: bytes = IMAGE) -> Judged:
+async def judge(model: InspectionModel, image: bytes = IMAGE) -> Judged:
     pool = DecodePool(1)
     try:
         return await Inspecting(pool, ImageLimits()).judge(
@@ -112,7 +113,9 @@ async def test_without_a_request_id_each_question_is_answered_anew(rig: Rig) -> 
     assert await records.once(question, rig.answer) == (b"answer 2", False)
 
 
-async def test_the_same_question_asked_again_later_gets_the_stored_answer(rig: Rig, model: Loaded) -> None:
+async def test_the_same_question_asked_again_later_gets_the_stored_answer(
+    rig: Rig, model: InspectionModel
+) -> None:
     records, judged = rig.records(), await judge(model)
 
     async def answer() -> bytes:
@@ -155,7 +158,9 @@ async def test_another_payload_under_the_same_id_is_refused_while_the_first_is_j
     assert await first == (b"answer 1", False)
 
 
-async def test_another_payload_under_the_same_id_is_refused_later_as_well(rig: Rig, model: Loaded) -> None:
+async def test_another_payload_under_the_same_id_is_refused_later_as_well(
+    rig: Rig, model: InspectionModel
+) -> None:
     records = rig.records()
     await kept(records, await judge(model))
 
@@ -166,7 +171,7 @@ async def test_another_payload_under_the_same_id_is_refused_later_as_well(rig: R
 
 
 @pytest.mark.parametrize("changed", [{"principal": "bob"}, {"method": "Other"}, {"request_id": "part-18"}])
-async def test_an_id_is_the_callers_own(changed: dict[str, str], rig: Rig, model: Loaded) -> None:
+async def test_an_id_is_the_callers_own(changed: dict[str, str], rig: Rig, model: InspectionModel) -> None:
     records = rig.records()
     await kept(records, await judge(model))
 
@@ -223,7 +228,7 @@ async def test_who_waits_behind_one_who_leaves_is_answered_all_the_same(rig: Rig
 
 
 async def test_of_two_servers_on_one_database_that_are_asked_at_once_both_give_one_answer(
-    rig: Rig, model: Loaded
+    rig: Rig, model: InspectionModel
 ) -> None:
     judged, both_judged = await judge(model), asyncio.Barrier(2)
 
@@ -241,7 +246,7 @@ async def test_of_two_servers_on_one_database_that_are_asked_at_once_both_give_o
 
 
 async def test_of_two_servers_that_are_asked_different_things_under_one_id_one_refuses(
-    rig: Rig, model: Loaded
+    rig: Rig, model: InspectionModel
 ) -> None:
     judged, both_judged = await judge(model), asyncio.Barrier(2)
 
@@ -278,7 +283,9 @@ async def test_who_leaves_while_waiting_takes_nobodys_answer_along(rig: Rig) -> 
 # --- what is kept
 
 
-async def test_a_kept_result_says_what_was_judged_by_what_and_for_whom(rig: Rig, model: Loaded) -> None:
+async def test_a_kept_result_says_what_was_judged_by_what_and_for_whom(
+    rig: Rig, model: InspectionModel
+) -> None:
     judged = await judge(model, encode_png(spotted(3)))
     before = datetime.now(UTC)
 
@@ -295,7 +302,9 @@ async def test_a_kept_result_says_what_was_judged_by_what_and_for_whom(rig: Rig,
     assert row.total_ms == judged.stages.total_ms
 
 
-async def test_the_answers_bytes_are_stored_only_where_they_are_promised(rig: Rig, model: Loaded) -> None:
+async def test_the_answers_bytes_are_stored_only_where_they_are_promised(
+    rig: Rig, model: InspectionModel
+) -> None:
     records, judged = rig.records(), await judge(model)
     for request_id in ("", "part-17"):
         await kept(records, judged, replace(QUESTION, request_id=request_id))
@@ -317,7 +326,7 @@ async def test_the_answers_bytes_are_stored_only_where_they_are_promised(rig: Ri
     ],
 )
 async def test_pictures_are_kept_of_what_people_look_at(
-    keep_images: KeepImages, audit_share: float, expected: set[Decision], rig: Rig, model: Loaded
+    keep_images: KeepImages, audit_share: float, expected: set[Decision], rig: Rig, model: InspectionModel
 ) -> None:
     records = rig.records(keep_images=keep_images, audit_share=audit_share)
     for number, image in enumerate((encode_png(part(1)), encode_png(spotted(1)))):
@@ -334,7 +343,7 @@ async def test_pictures_are_kept_of_what_people_look_at(
 
 
 async def test_the_audit_draws_accepted_parts_alone_and_as_often_as_it_was_told(
-    rig: Rig, model: Loaded
+    rig: Rig, model: InspectionModel
 ) -> None:
     draws = iter([0.099, 0.1, 0.5, 0.0])
     records = rig.records(audit_share=0.1, draw=lambda: next(draws))
@@ -345,7 +354,7 @@ async def test_the_audit_draws_accepted_parts_alone_and_as_often_as_it_was_told(
 
 
 async def test_every_accepted_part_is_drawn_where_all_are_to_be_and_none_where_none(
-    rig: Rig, model: Loaded
+    rig: Rig, model: InspectionModel
 ) -> None:
     judged = await judge(model)
 
@@ -353,7 +362,7 @@ async def test_every_accepted_part_is_drawn_where_all_are_to_be_and_none_where_n
     assert not any(rig.records(audit_share=0.0).choose(judged.outcome).audit for _ in range(50))
 
 
-async def test_each_result_has_an_id_of_its_own(rig: Rig, model: Loaded) -> None:
+async def test_each_result_has_an_id_of_its_own(rig: Rig, model: InspectionModel) -> None:
     records, judged = rig.records(), await judge(model)
 
     ids = {records.choose(judged.outcome).result_id for _ in range(100)}
@@ -366,7 +375,7 @@ async def test_each_result_has_an_id_of_its_own(rig: Rig, model: Loaded) -> None
 
 
 async def test_an_answer_whose_result_cannot_be_written_is_given_counted_and_shown(
-    rig: Rig, model: Loaded
+    rig: Rig, model: InspectionModel
 ) -> None:
     records, judged = rig.records(), await judge(model)
     await rig.writer.close()
@@ -382,7 +391,7 @@ async def test_an_answer_whose_result_cannot_be_written_is_given_counted_and_sho
 
 
 async def test_an_answer_is_given_also_where_the_database_can_not_even_be_read(
-    rig: Rig, model: Loaded
+    rig: Rig, model: InspectionModel
 ) -> None:
     records, judged = rig.records(), await judge(model)
     with rig.database.writing() as connection:
@@ -399,7 +408,7 @@ async def test_an_answer_is_given_also_where_the_database_can_not_even_be_read(
 
 
 async def test_a_result_is_kept_without_its_picture_where_the_store_refuses_it(
-    rig: Rig, model: Loaded
+    rig: Rig, model: InspectionModel
 ) -> None:
     records = rig.records(keep_images="all")
     rig.folder.rmdir()
@@ -422,7 +431,7 @@ class Gone(Files):
         raise FileNotFoundError("The specified bucket does not exist")
 
 
-async def test_a_result_is_kept_also_where_the_store_itself_is_gone(rig: Rig, model: Loaded) -> None:
+async def test_a_result_is_kept_also_where_the_store_itself_is_gone(rig: Rig, model: InspectionModel) -> None:
     records = rig.records(keep_images="all", blobs=Blobs(Gone(), "s3://gone"))  # type: ignore[abstract]  # it is only written to
 
     await kept(records, await judge(model))
@@ -442,7 +451,7 @@ class Stuck(Files):
         self.may_answer.wait(60)
 
 
-async def test_a_store_that_hangs_holds_no_answer_back(rig: Rig, model: Loaded) -> None:
+async def test_a_store_that_hangs_holds_no_answer_back(rig: Rig, model: InspectionModel) -> None:
     store = Stuck()  # type: ignore[abstract]  # it is only written to
     records, judged = (
         rig.records(keep_images="all", blobs=Blobs(store, "s3://stuck"), keep_within_s=0.05),
@@ -458,7 +467,7 @@ async def test_a_store_that_hangs_holds_no_answer_back(rig: Rig, model: Loaded) 
     assert rig.unkept() == 3
 
 
-async def test_nothing_is_degraded_while_all_is_kept(rig: Rig, model: Loaded) -> None:
+async def test_nothing_is_degraded_while_all_is_kept(rig: Rig, model: InspectionModel) -> None:
     records = rig.records(keep_images="all")
 
     await kept(records, await judge(model))

@@ -96,12 +96,11 @@ class CatalogNetwork(Seeing):
     def _values(self, attributes: Tensor) -> Tensor:
         """What each attribute says, (N, A, classes); an absent one nothing."""
         told = (attributes > 0).unsqueeze(2)
-        valued: Tensor = self.attributes(attributes + self.offsets) * told
-        return valued
+        return self.attributes.weight[attributes + self.offsets] * told
 
     def _words(self, ids: Tensor) -> Tensor:
         """What each n-gram says, (N, L, classes), as `EmbeddingBag` and `text_head` make it in one stroke."""
-        found = nn.functional.embedding(ids, self.text.weight)
+        found = self.text.weight[ids]  # the exporter would call `embedding`'s result like the output
         spoken: Tensor = self.text_head(found) * _over_root(ids).unsqueeze(2) * (ids > 0).unsqueeze(2)
         return spoken
 

@@ -58,15 +58,6 @@ def pack(
     novelty = Novelty(compact.project(known.embeddings[_reference_rows(known, run.seed)]))
     readings = {file: _reading(one.tuned, compact, novelty) for file, one in made.items()}
     first = next(iter(made.values()))
-    tuned = first.tuned
-    spec = CatalogSpec(
-        levels=run.taxonomy.levels,
-        text=run.title.spec if run.title else None,
-        title_column=run.title.column if run.title else None,
-        attributes=run.attributes,
-        quality=limits_from([*known.qualities, *tuned.qualities]),
-        files=readings,
-    )
     reference = {
         **compact.to_arrays(),
         **novelty.to_arrays(),
@@ -74,8 +65,6 @@ def pack(
     }
     for file, one in made.items():
         reference |= _grids(file, one.tuned, readings[file])
-    golden = golden_pictures(run.role("tune"), run.recipe.preprocess)
-    beside = told(tuned.items[: len(golden)], tuned.reading)
     manifest = Manifest(
         name=name,
         version=version,
@@ -85,17 +74,40 @@ def pack(
         outputs=_shapes(first.session.run(_blank(run))),
         models=model_entries(made, guard),
         decision={},
-        metrics=_metrics(tuned, readings),
+        metrics=_metrics(first.tuned, readings),
         provenance=provenance(run),
     )
-    sessions = {file: one.session for file, one in made.items()}
     contents = {
         **{file: one.data for file, one in made.items()},
         TAXONOMY: run.taxonomy.to_json().encode(),
-        GOLDEN: pack_arrays(golden_arrays(golden, run.recipe.preprocess, sessions, beside=beside)),
+        GOLDEN: pack_arrays(_golden(run, made)),
         REFERENCE: pack_arrays(reference),
     }
-    return write_bundle(out, spec.into(manifest), contents)
+    return write_bundle(out, _spec(run, known, first.tuned, readings).into(manifest), contents)
+
+
+def _spec(
+    run: CatalogRun, known: CatalogScored, tuned: CatalogScored, readings: dict[str, FileReading]
+) -> CatalogSpec:
+    return CatalogSpec(
+        levels=run.taxonomy.levels,
+        text=run.title.spec if run.title else None,
+        title_column=run.title.column if run.title else None,
+        attributes=run.attributes,
+        quality=limits_from([*known.qualities, *tuned.qualities]),
+        files=readings,
+    )
+
+
+def _golden(run: CatalogRun, made: Mapping[str, Made]) -> dict[str, Any]:
+    """Pictures of the tune part with the titles and attributes of some of its items, not necessarily the same ones."""
+    pictures, tuned = (
+        golden_pictures(run.role("tune"), run.recipe.preprocess),
+        next(iter(made.values())).tuned,
+    )
+    sessions = {file: one.session for file, one in made.items()}
+    beside = told(tuned.items[: len(pictures)], tuned.reading)
+    return golden_arrays(pictures, run.recipe.preprocess, sessions, beside=beside)
 
 
 def _reference_rows(known: CatalogScored, seed: int) -> npt.NDArray[np.int64]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from training.catalog.lesson import allowed_paths
 from training.catalog.run import CatalogRun, TitleColumn
 from training.manifest import Item, Manifest, carve
+from training.model import check_weights
 from training.recipe import Recipe
 from training.run import Picture
 from vision.catalog.attributes import AttributeSpec
@@ -36,7 +37,9 @@ def plan_catalog(  # noqa: PLR0913  (a run is told this much)
 
     Raises:
         ManifestError: a column is not there, or the labels are not the tree's.
+        SettingsError: there are no such weights.
     """
+    check_weights(weights)
     _check_columns(manifest, [*levels, *([text] if text else []), *attributes])
     try:
         tree = taxonomy or Taxonomy.from_paths(levels, map(_labels(levels), manifest.items))

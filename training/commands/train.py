@@ -1,5 +1,6 @@
 """`loupe train`: learn from a manifest."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -78,25 +79,15 @@ def train(
     Example: `loupe train --data manifest.csv --images pictures --out run --good functional --minutes 8`
     """
     output = Output(json)
-    if task not in _RECIPES:
-        raise SettingsError(f"--task: expected {' or '.join(_RECIPES)}, found '{task}'")
+    asked = _asked(task, recipe, epochs)
+    catalog = {"--levels": levels, "--text": text, "--attributes": attributes, "--taxonomy": taxonomy}
+    _refuse_others(task, catalog, good)
     columns = split_list(levels)
-    if bool(columns) != (task == "catalog"):
-        raise SettingsError(
-            "--levels: expected the columns of labels with --task catalog, and there alone, "
-            f"found '{levels or ''}' with --task {task}"
-        )
     manifest = manifest_of(
         data, images, split_column, group_column, where, label_columns=columns or ("label",)
     )
-    asked = read_recipe(recipe or _RECIPES[task])
-    if asked.task != task:
-        raise SettingsError(f"--recipe {asked.name}: expected one for the task {task}, found {asked.task}")
-    if epochs is not None:
-        asked = asked.model_copy(update={"epochs": epochs})
     run: BaseRun
     if task == "catalog":
-        check_weights(weights)
         run = plan_catalog(
             manifest,
             items_of(manifest, "train"),
@@ -131,6 +122,36 @@ def train(
         f"({result['images_per_s']} images/s, {result['seconds']:.0f} s)",
         f"next: loupe export {out} --out BUNDLE --int8",
     )
+
+
+def _asked(task: str, recipe: str | None, epochs: int | None) -> Recipe:
+    """The recipe that is asked for, by default the task's.
+
+    Raises:
+        SettingsError: there is no such task or recipe, or they do not go together.
+    """
+    if task not in _RECIPES:
+        raise SettingsError(f"--task: expected {' or '.join(_RECIPES)}, found '{task}'")
+    asked = read_recipe(recipe or _RECIPES[task])
+    if asked.task != task:
+        raise SettingsError(f"--recipe {asked.name}: expected one for the task {task}, found {asked.task}")
+    return asked if epochs is None else asked.model_copy(update={"epochs": epochs})
+
+
+def _refuse_others(task: str, catalog: Mapping[str, object], good: str | None) -> None:
+    """Say so where an option of the other task is given, rather than pass over it.
+
+    Raises:
+        SettingsError: one is, or a catalog's levels are missing.
+    """
+    given = [name for name, value in catalog.items() if value]
+    if task == "catalog":
+        if "--levels" not in given:
+            raise SettingsError("--levels: expected the columns of labels with --task catalog, found none")
+        if good is not None:
+            raise SettingsError(f"--good {good}: expected with --task inspection alone, found --task catalog")
+    elif given:
+        raise SettingsError(f"{given[0]}: expected with --task catalog alone, found --task {task}")
 
 
 def plan(

@@ -178,9 +178,7 @@ class Categorizer:
 
     def predict(self, rows: Sequence[Row]) -> list[RowPrediction]:
         """One pass over a batch of rows, of whichever items: each one's outputs by name."""
-        pictures, beside = stacked(rows)
-        outputs = self.session.run(pictures, beside=beside)
-        return [{name: values[index] for name, values in outputs.items()} for index in range(len(rows))]
+        return predict(self.session, rows)
 
     def categorize(self, asked: Asked, predictions: Sequence[RowPrediction]) -> Categorization:
         """The answer, from the predictions for the item's rows."""
@@ -258,6 +256,13 @@ class Categorizer:
             )
             for one in best
         )
+
+
+def predict(session: Session, rows: Sequence[Row]) -> list[RowPrediction]:
+    """One pass of a session over a batch of rows."""
+    pictures, beside = stacked(rows)
+    outputs = session.run(pictures, beside=beside)
+    return [{name: values[index] for name, values in outputs.items()} for index in range(len(rows))]
 
 
 def pooled_logits(predictions: Sequence[RowPrediction], levels: Sequence[str]) -> list[Floats]:

@@ -9,8 +9,9 @@ what both clients share; `blocking` and `asynchronous` wait.
 
 from vision.client.asynchronous import AsyncClient
 from vision.client.blocking import Client
+from vision.client.catalog_values import Product
 from vision.client.connection import Tls
 from vision.client.retry import Backoff
 from vision.client.values import Answer, Outcome, Picture
 
-__all__ = ["Answer", "AsyncClient", "Backoff", "Client", "Outcome", "Picture", "Tls"]
+__all__ = ["Answer", "AsyncClient", "Backoff", "Client", "Outcome", "Picture", "Product", "Tls"]

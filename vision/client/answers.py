@@ -31,19 +31,12 @@ _STATES: Final = {getattr(models_pb2, f"MODEL_STATE_{one.name}"): one for one in
 def answer(message: inspection_pb2.InspectResponse) -> Answer:
     if not message.HasField("verdict"):
         raise WireError("verdict: expected one, found none")
-    timings = message.timings
     return Answer(
         request_id=message.request_id,
         result_id=message.result_id,
         verdict=verdict_from_wire(message.verdict),
-        model=_ref(message.model),
-        timings=Timings(
-            queue_ms=timings.queue_ms,
-            decode_ms=timings.decode_ms,
-            model_ms=timings.model_ms,
-            total_ms=timings.total_ms,
-            batch=timings.batch,
-        ),
+        model=model_ref(message.model),
+        timings=timings(message.timings),
         explanation=explanation_from_wire(message.explanation) if message.HasField("explanation") else None,
         heatmap=message.heatmap_png or None,
         embedding=np.array(message.embedding, np.float32) if message.embedding else None,
@@ -51,7 +44,17 @@ def answer(message: inspection_pb2.InspectResponse) -> Answer:
     )
 
 
-def _ref(message: models_pb2.ModelRef) -> ModelRef:
+def timings(message: inspection_pb2.Timings) -> Timings:
+    return Timings(
+        queue_ms=message.queue_ms,
+        decode_ms=message.decode_ms,
+        model_ms=message.model_ms,
+        total_ms=message.total_ms,
+        batch=message.batch,
+    )
+
+
+def model_ref(message: models_pb2.ModelRef) -> ModelRef:
     return ModelRef(name=message.name, version=message.version, digest=message.digest, file=message.file)
 
 
@@ -59,7 +62,7 @@ def model(message: models_pb2.Model) -> ServedModel:
     if message.state not in _STATES:
         raise WireError(f"state: expected one of {sorted(_STATES)}, found {message.state}")
     return ServedModel(
-        ref=_ref(message.ref),
+        ref=model_ref(message.ref),
         state=_STATES[message.state],
         detail=message.detail,
         labels=tuple(message.labels),
@@ -69,10 +72,11 @@ def model(message: models_pb2.Model) -> ServedModel:
         load_s=message.load_seconds,
         cost_per_image_ms=message.cost_per_image_ms,
         cost_per_batch_ms=message.cost_per_batch_ms,
+        task=message.task or "inspection",
     )
 
 
-def _time(message: Timestamp) -> datetime:
+def time(message: Timestamp) -> datetime:
     try:
         return message.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
@@ -86,8 +90,8 @@ def review(message: inspection_pb2.PendingReview) -> PendingReview:
         result_id=message.result_id,
         part=message.part,
         verdict=verdict_from_wire(message.verdict),
-        model=_ref(message.model),
-        judged_at=_time(message.judged_at),
+        model=model_ref(message.model),
+        judged_at=time(message.judged_at),
         audit=message.audit,
         image_sha256=message.image_sha256 or None,
     )
@@ -99,7 +103,7 @@ def _disposition(message: inspection_pb2.Disposition) -> Disposition:
         image_sha256=message.image_sha256 or None,
         label=message.label,
         by=message.by,
-        found_at=_time(message.found_at),
+        found_at=time(message.found_at),
         decision=decision_from_wire(message.decision),
         audit=message.audit,
         part=message.part,

@@ -15,6 +15,7 @@ from typing_extensions import override
 from vision.client import calls
 from vision.client.async_stream import AsyncStream, Pictures
 from vision.client.calls import Question, Said, Wanted
+from vision.client.catalog import AsyncCatalog
 from vision.client.connection import Connection, Tls
 from vision.client.flow import Flow
 from vision.client.retry import Attempts, Backoff
@@ -55,6 +56,7 @@ class AsyncClient:
         self._channel = self._connection.open_async()
         self._inspection = InspectionServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         self._models = ModelServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
+        self.catalog = AsyncCatalog(self._channel, self._ask)
 
     @override
     def __repr__(self) -> str:

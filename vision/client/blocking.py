@@ -16,6 +16,7 @@ from typing_extensions import override
 from vision.client import calls
 from vision.client.blocking_stream import BlockingStream
 from vision.client.calls import Question, Said, Wanted
+from vision.client.catalog import Catalog
 from vision.client.connection import Connection, Tls
 from vision.client.flow import Flow
 from vision.client.retry import Attempts, Backoff
@@ -41,6 +42,9 @@ class Client:
     `RequestError`, `StateError`, `WireError`, and `RemoteError` for what went wrong on the server. A deadline is for all attempts
     and the pauses between them.
 
+    Attributes:
+        catalog: the calls of `CatalogService`.
+
     Args:
         address: `host:port`, `[::1]:port` or `unix:PATH`.
         token: who calls; beyond this machine it needs `tls`.
@@ -64,6 +68,7 @@ class Client:
         self._channel = self._connection.open()
         self._inspection = InspectionServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         self._models = ModelServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
+        self.catalog = Catalog(self._channel, self._ask)
 
     @override
     def __repr__(self) -> str:

@@ -18,9 +18,7 @@ from vision.errors import ImageError, SettingsError
 from vision.image import ImageLimits, read_bytes
 from vision.v1 import inspection_pb2, models_pb2
 
-_PRIORITIES: Final = {
-    name: getattr(inspection_pb2, f"PRIORITY_{name.upper()}") for name in get_args(Priority)
-}
+PRIORITIES: Final = {name: getattr(inspection_pb2, f"PRIORITY_{name.upper()}") for name in get_args(Priority)}
 _MAX_IMAGE_BYTES: Final = ImageLimits().max_bytes
 
 Said = TypeVar("Said")
@@ -49,10 +47,8 @@ class Wanted:
     priority: Priority = "line"
 
     def __post_init__(self) -> None:
-        if self.priority not in _PRIORITIES:
-            raise SettingsError(
-                f"priority: expected one of {', '.join(_PRIORITIES)}, found '{self.priority}'"
-            )
+        if self.priority not in PRIORITIES:
+            raise SettingsError(f"priority: expected one of {', '.join(PRIORITIES)}, found '{self.priority}'")
 
     def request(self, image: bytes, *, request_id: str, part: str) -> inspection_pb2.InspectRequest:
         """The message for one picture.
@@ -65,7 +61,7 @@ class Wanted:
                 request_id=request_id,
                 model=self.model,
                 image=image,
-                priority=_PRIORITIES[self.priority],
+                priority=PRIORITIES[self.priority],
                 heatmap=self.heatmap,
                 embedding=self.embedding,
                 explain=self.explain,

@@ -50,6 +50,7 @@ class ServedModel:
         certificate: one line on the one in force; absent where nothing is accepted.
         load_s: what loading, verification and warm-up took.
         cost_per_image_ms, cost_per_batch_ms: a batch of n takes `cost_per_image_ms * n + cost_per_batch_ms`.
+        task: inspection or catalog.
     """
 
     ref: ModelRef
@@ -62,6 +63,7 @@ class ServedModel:
     load_s: float
     cost_per_image_ms: float
     cost_per_batch_ms: float
+    task: str = "inspection"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,7 +129,9 @@ def _chosen(server: Server, served: Sequence["ServedModel"]) -> "ServedModel | N
         NotFoundError: the named model is not served.
         SettingsError: none is named and several are served.
     """
-    ready = {model.ref.name: model for model in served if model.state == "ready"}
+    ready = {
+        model.ref.name: model for model in served if model.state == "ready" and model.task == "inspection"
+    }
     if server.model:
         if server.model not in ready:
             found = ", ".join(sorted(ready)) or "no model at all"

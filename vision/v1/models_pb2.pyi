@@ -32,7 +32,7 @@ class ModelRef(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., digest: _Optional[str] = ..., file: _Optional[str] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("ref", "state", "detail", "labels", "good", "width", "height", "certificate", "load_seconds", "cost_per_image_ms", "cost_per_batch_ms")
+    __slots__ = ("ref", "state", "detail", "labels", "good", "width", "height", "certificate", "load_seconds", "cost_per_image_ms", "cost_per_batch_ms", "task")
     REF_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +44,7 @@ class Model(_message.Message):
     LOAD_SECONDS_FIELD_NUMBER: _ClassVar[int]
     COST_PER_IMAGE_MS_FIELD_NUMBER: _ClassVar[int]
     COST_PER_BATCH_MS_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
     ref: ModelRef
     state: ModelState
     detail: str
@@ -55,7 +56,8 @@ class Model(_message.Message):
     load_seconds: float
     cost_per_image_ms: float
     cost_per_batch_ms: float
-    def __init__(self, ref: _Optional[_Union[ModelRef, _Mapping]] = ..., state: _Optional[_Union[ModelState, str]] = ..., detail: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., good: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., certificate: _Optional[str] = ..., load_seconds: _Optional[float] = ..., cost_per_image_ms: _Optional[float] = ..., cost_per_batch_ms: _Optional[float] = ...) -> None: ...
+    task: str
+    def __init__(self, ref: _Optional[_Union[ModelRef, _Mapping]] = ..., state: _Optional[_Union[ModelState, str]] = ..., detail: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., good: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., certificate: _Optional[str] = ..., load_seconds: _Optional[float] = ..., cost_per_image_ms: _Optional[float] = ..., cost_per_batch_ms: _Optional[float] = ..., task: _Optional[str] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()

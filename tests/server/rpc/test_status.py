@@ -38,9 +38,9 @@ EXPECTED: Final = {
     "OverloadedError": Code.RESOURCE_EXHAUSTED,
     "DeadlineError": Code.DEADLINE_EXCEEDED,
 }
-# Raised by training, at the line, by commands before a server runs, and by clients of one.
+# Raised by training, at the line, by commands before a server runs, by clients of one, and where an index is opened, which is made anew then.
 NEVER_IN_A_CALL: Final = {
-    "ManifestError", "GuardError", "MissingExtraError", "DeviceError",
+    "ManifestError", "SearchIndexError", "GuardError", "MissingExtraError", "DeviceError",
     "RemoteError", "RequestError", "RemotePermissionError", "StateError", "UnavailableError", "UnsupportedError", "WireError",
 }  # fmt: skip
 KINDS: Final = {

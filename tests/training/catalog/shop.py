@@ -4,12 +4,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
+from safetensors.torch import save_file
 
+from training.catalog.lesson import CatalogLesson
 from training.catalog.plan import plan_catalog
 from training.catalog.run import CatalogRun
 from training.manifest import Manifest, read_manifest
 from training.recipe import Recipe, Stage
-from vision.preprocess import PreprocessSpec
+from training.run import Result
+from vision.preprocess import PreprocessSpec, prepare_file
 
 LEVELS = ("department", "family", "kind")
 SIDE = 64
@@ -50,7 +54,7 @@ def shop(folder: Path, *, each: int = 12, seed: int = 0) -> Path:
             cv2.imwrite(str(path), picture)
             split = ("train", "train", "train", "train", "val", "test")[index % 6]
             title = f"{'round' if shape == 'disc' else 'flat'} {family} no {index}" if index % 4 else ""
-            size = ("small", "large", "")[index % 3]
+            size = ("small", "large", "")[index // 6 % 3]
             rows.append(
                 f"{path.name},{department},{family},{kind},{split},{kind}{index},{title},{size},{index % 2}"
             )
@@ -74,3 +78,32 @@ def planned(path: Path, *, text: str | None = "title", attributes: tuple[str, ..
         attributes=attributes,
         weights="none",
     )
+
+
+def finished_shop(folder: Path, *, each: int = 24) -> CatalogRun:
+    """A finished run in `folder / "run"`: random features, and heads learned on them."""
+    run = planned(shop(folder / "pictures", each=each))
+    lesson = CatalogLesson(run)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = lesson.network()
+        pixels = np.stack(
+            [prepare_file(item.path, RECIPE.preprocess).image_hwc for item in run.role("train")]
+        )
+        lesson.begin(network, pixels, lambda _: None)
+    done = Result(
+        measure="accuracy",
+        step=1,
+        steps=1,
+        tune_score=1,
+        tune_loss=0,
+        seconds=1,
+        images_per_s=1,
+        stopped="complete",
+    )
+    finished = run.model_copy(update={"result": done})
+    (folder / "run").mkdir()
+    finished.write(folder / "run")
+    state = {name: value.contiguous() for name, value in network.state_dict().items()}
+    save_file(state, folder / "run" / "model.safetensors")
+    return finished

@@ -1,5 +1,6 @@
 """Each row asks the subsets of the modalities that it has, and its labels leave open the paths that they should."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,9 @@ import torch
 
 from tests.training.catalog.shop import planned, shop
 from training.catalog.lesson import CatalogLesson, allowed_paths, row_weights, subset_weights
+from training.catalog.run import CatalogRun
 from training.recipe import Branches
 from training.run import read_run
-from training.catalog.run import CatalogRun
 
 pytestmark = pytest.mark.torch
 
@@ -57,7 +58,7 @@ def test_labels_leave_open_their_own_path_or_all_below_the_last_told(run: Catalo
     whole = allowed_paths([item], tree)
     assert int(whole.sum()) == 1
     columns = {**item.columns, "department": "goods", "family": "", "kind": ""}
-    upper = allowed_paths([type(item)(**{**_fields(item), "columns": columns})], tree)
+    upper = allowed_paths([replace(item, columns=columns)], tree)
     assert int(upper.sum()) == 4
 
 
@@ -76,7 +77,3 @@ def test_every_row_comes_once_an_epoch_in_another_order_each_time(run: CatalogRu
     assert np.array_equal(np.sort(lesson.order(0)), np.arange(count))
     assert not np.array_equal(lesson.order(0), lesson.order(1))
     assert np.array_equal(lesson.order(1), CatalogLesson(run).order(1))
-
-
-def _fields(item: object) -> dict[str, object]:
-    return {name: getattr(item, name) for name in item.__slots__}  # type: ignore[attr-defined]

@@ -3,7 +3,8 @@
     manifest.json       what this is, whose vectors, and each file's size and SHA-256
     ids.*, terms.*      the items' ids, and every term that is in use (`names`)
     of_items.*          each item's terms;  members.*: each term's items (`terms`)
-    alive, owners, lengths      which items count, each row's item, each row's length
+    alive       which items count
+    owners, lengths, signatures     each row's item, length, and picture's signature
     graph.usearch       the rows and the graph, or rows: the rows alone
 
 Items are forgotten here by no longer counting. Nothing is written but by `checkpoint`.
@@ -20,11 +21,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from vision.catalog.search.compact import Rows
+from vision.catalog.search.compact import Query
 from vision.catalog.search.entry import Entry
 from vision.catalog.search.graph import Effort, Graph
 from vision.catalog.search.layer import Found, Photos, ordered
 from vision.catalog.search.names import Bools, Names
+from vision.catalog.search.signature import unknown
 from vision.catalog.search.terms import Lists, Numbers, narrowed
 from vision.catalog.search.values import Filter, Hit
 from vision.errors import SearchIndexError
@@ -35,6 +37,9 @@ ROWS: Final = "rows"
 FEW: Final = 20_000
 """Of so few items that a filter leaves, less than half of all, the nearest are found exactly: a graph would pass by most of what it meets."""
 _MOST_LOOKED_AT: Final = 4096
+_AHEAD: Final = (
+    2  # rows asked for at first, for each that is expected to be needed: photos of one item lie together
+)
 
 Count = Annotated[int, Field(ge=0)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -99,9 +104,12 @@ class Base:
         if number is None:
             return None
         terms = tuple(self.terms[int(term)] for term in self.of_items[number])
-        return Entry(item_id=item_id, rows=self.photos.rows[self.photos.of(number)], terms=terms)
+        its = self.photos.of(number)
+        return Entry(
+            item_id=item_id, rows=self.photos.rows[its], signatures=self.photos.signatures[its], terms=terms
+        )
 
-    def search(self, query: Rows, count: int, chosen: Filter, *, exact: bool) -> tuple[Hit, ...]:
+    def search(self, query: Query, count: int, chosen: Filter, *, exact: bool) -> tuple[Hit, ...]:
         """The most similar items, `count` of them where there are so many."""
         left = narrowed(self.alive, chosen, self._having)
         excluded = [number for one in chosen.exclude if (number := self.find(one)) is not None]
@@ -113,14 +121,14 @@ class Base:
             found = self.photos.nearest(query, count, left)
         return ordered(found.hits(self.photos, [self.ids[int(item)] for item in found.items]), count)
 
-    def _by_graph(self, query: Rows, count: int, left: Bools) -> Found | None:
+    def _by_graph(self, query: Query, count: int, left: Bools) -> Found | None:
         """By the graph, looking further until enough items are left; nothing where it cannot tell them all."""
         usable = int(np.count_nonzero(left))
         if self.graph is None or usable <= min(FEW, len(left) // 2):
             return None
-        wanted = math.ceil(count * len(self.photos) / usable)
+        wanted = math.ceil(_AHEAD * count * len(self.photos) / usable)
         while wanted <= _MOST_LOOKED_AT:
-            rows = self.graph.nearest(query, wanted)
+            rows = self.graph.nearest(query.coarse, wanted)
             which = rows[left[self.photos.owners[rows]]]
             if len(np.unique(self.photos.owners[which])) >= count:
                 return self.photos.ranked(query, count, which)
@@ -134,7 +142,8 @@ class Base:
 
 def empty(dimension: int) -> Base:
     """Before the first checkpoint."""
-    photos = Photos(np.empty((0, dimension), np.int8), np.empty(0, np.float32), np.empty(0, np.int32))
+    rows, owners = np.empty((0, dimension), np.int8), np.empty(0, np.int32)
+    photos = Photos(rows, np.empty(0, np.float32), owners, unknown(0))
     nothing = Lists.of(())
     return Base(
         ids=Names.none(),
@@ -174,7 +183,7 @@ def open_base(folder: Path, identity: Identity, effort: Effort, *, verify: bool)
             of_items=Lists.from_arrays(arrays, "of_items"),
             members=Lists.from_arrays(arrays, "members"),
             alive=arrays["alive"].copy(),
-            photos=Photos(rows, arrays["lengths"], arrays["owners"]),
+            photos=Photos(rows, arrays["lengths"], arrays["owners"], arrays["signatures"]),
             graph=graph,
             connectivity=manifest.connectivity,
             folder=folder,

@@ -1,8 +1,11 @@
 """Changes as a journal's payload: puts and removals, as they were committed together.
 
-4 bytes     length of the head
-head        JSON: one object a change
-rows        int8, of all puts, one after the other
+    4 bytes     length of the head
+    head        JSON: one object a change
+    rows        int8, of all puts, one after the other
+    signatures  uint8, in the same order
+
+It knows nothing of frames and files.
 """
 
 import struct
@@ -13,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from vision.catalog.search.entry import Entry
+from vision.catalog.search.signature import BYTES
 from vision.catalog.search.values import Removal
 from vision.errors import SearchIndexError
 
@@ -42,15 +46,16 @@ _CHANGES: Final = TypeAdapter(list[Annotated[_Put | _Remove, Field(discriminator
 def packed(changes: Sequence[Change]) -> bytes:
     """Changes as bytes."""
     values: list[_Put | _Remove] = []
-    rows = []
+    rows, signatures = [], []
     for change in changes:
         if isinstance(change, Entry):
             values.append(_Put(item_id=change.item_id, photos=len(change.rows), terms=change.terms))
             rows.append(change.rows.tobytes())
+            signatures.append(change.signatures.tobytes())
         else:
             values.append(_Remove(item_id=change.item_id))
     head = _CHANGES.dump_json(values)
-    return _LENGTH.pack(len(head)) + head + b"".join(rows)
+    return _LENGTH.pack(len(head)) + head + b"".join(rows + signatures)
 
 
 def unpacked(payload: bytes, dimension: int, name: str) -> list[Change]:
@@ -66,16 +71,20 @@ def unpacked(payload: bytes, dimension: int, name: str) -> list[Change]:
     except (struct.error, ValidationError) as error:
         raise SearchIndexError(f"{name}: expected changes of this version: {error}") from error
     photos = sum(value.photos for value in values if isinstance(value, _Put))
-    if len(payload) - start != photos * dimension:
+    found = len(payload) - start
+    if found != photos * (dimension + BYTES):
         raise SearchIndexError(
-            f"{name}: expected {photos} vectors of {dimension} bytes, found {len(payload) - start} bytes"
+            f"{name}: expected {photos} vectors of {dimension} bytes and signatures of {BYTES}, found {found} bytes"
         )
-    rows = np.frombuffer(payload, np.int8, offset=start).reshape(photos, dimension)
+    end = start + photos * dimension
+    rows = np.frombuffer(payload[start:end], np.int8).reshape(photos, dimension)
+    signatures = np.frombuffer(payload[end:], np.uint8).reshape(photos, BYTES)
     changes: list[Change] = []
     for value in values:
         if isinstance(value, _Put):
-            changes.append(Entry(item_id=value.item_id, rows=rows[: value.photos], terms=value.terms))
-            rows = rows[value.photos :]
+            first, rows = rows[: value.photos], rows[value.photos :]
+            own, signatures = signatures[: value.photos], signatures[value.photos :]
+            changes.append(Entry(item_id=value.item_id, rows=first, signatures=own, terms=value.terms))
         else:
             changes.append(Removal(item_id=value.item_id))
     return changes

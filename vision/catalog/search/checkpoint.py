@@ -73,6 +73,7 @@ def write_base(
         "alive": np.concatenate([source.alive[kept], np.ones(len(source.entries), np.bool_)]),
         "owners": photos.owners,
         "lengths": photos.lengths,
+        "signatures": photos.signatures,
     }
     if graphed:
         earlier = source.base.folder / GRAPH if carried and source.base.folder else None
@@ -113,7 +114,8 @@ def _photos(source: Source, kept: Bools) -> Photos:
     first = int(np.count_nonzero(kept))
     numbers = np.arange(first, first + len(entries), dtype=np.int32)
     owners = np.repeat(numbers, [len(entry.rows) for entry in entries])
-    return Photos(rows, lengths(rows), np.concatenate([anew[old.owners[chosen]], owners]))
+    signatures = np.concatenate([old.signatures[chosen], *(entry.signatures for entry in entries)])
+    return Photos(rows, lengths(rows), np.concatenate([anew[old.owners[chosen]], owners]), signatures)
 
 
 def _write_manifest(

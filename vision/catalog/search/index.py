@@ -21,11 +21,13 @@ from vision.catalog.search import journal
 from vision.catalog.search.base import Base, Identity, empty, open_base
 from vision.catalog.search.changes import Change, packed, unpacked
 from vision.catalog.search.checkpoint import Source, write_base
-from vision.catalog.search.entry import Entry, compacted, entry_of, item_of
+from vision.catalog.search.compact import Query
+from vision.catalog.search.entry import Entry, entry_of, item_of
 from vision.catalog.search.graph import Effort
 from vision.catalog.search.layer import ordered
 from vision.catalog.search.recent import Recent
-from vision.catalog.search.values import Filter, Hit, Item, Removal
+from vision.catalog.search.signature import Signatures, unknown
+from vision.catalog.search.values import Filter, Hit, Item, Removal, checked
 from vision.errors import InputError
 from vision.files import atomic_folder
 
@@ -146,13 +148,20 @@ class ItemIndex:
 
     def get(self, item_id: str) -> Item | None:
         """An item as it is kept, with unit vectors as its compact ones have them."""
+        entry = self._get(item_id)
+        return None if entry is None else item_of(entry)
+
+    def signatures(self, item_id: str) -> Signatures:
+        """Its photos' signatures, uint8 (P, 32); none where there is no such item."""
+        entry = self._get(item_id)
+        return unknown(0) if entry is None else entry.signatures
+
+    def _get(self, item_id: str) -> Entry | None:
         layers = self._layers
         entry = layers.base.get(item_id)
         entry = layers.frozen.get(item_id) or entry
-        entry = (
-            layers.recent.get(item_id) or entry
-        )  # read last: what replaces an item is there before it is gone
-        return None if entry is None else item_of(entry)
+        # the newest is read last: what replaces an item is there before that is gone
+        return layers.recent.get(item_id) or entry
 
     def search(
         self,
@@ -179,11 +188,13 @@ class ItemIndex:
         """
         if not 1 <= count <= MAX_HITS:
             raise InputError(f"count: expected 1 to {MAX_HITS}, found {count}")
-        query = compacted(vector[None], self.dimension, "vector")
+        if vector.shape != (self.dimension,):
+            raise InputError(f"vector: expected shape ({self.dimension},), found {vector.shape}")
+        query = Query.of(vector)
         chosen = Filter(categories=categories, attributes=attributes, exclude=exclude)
         layers = self._layers
-        base = layers.base.search(query[0], count, chosen, exact=exact)
-        frozen, recent = (one.search(query[0], count, chosen) for one in (layers.frozen, layers.recent))
+        base = layers.base.search(query, count, chosen, exact=exact)
+        frozen, recent = (one.search(query, count, chosen) for one in (layers.frozen, layers.recent))
         return ordered(chain(recent, frozen, base), count)
 
     def put(self, item: Item) -> None:
@@ -212,7 +223,9 @@ class ItemIndex:
             InputError: an id, term or vector is not as it should be; the item is named.
             StorageError: the disk refused; nothing was changed.
         """
-        kept = [entry_of(one, self.dimension) if isinstance(one, Item) else one for one in changes]
+        kept = [entry_of(one, self.dimension) if isinstance(one, Item) else checked(one) for one in changes]
+        if not kept:
+            return
         self._make_room()
         with self._writing:
             self._commit(kept)
@@ -227,7 +240,6 @@ class ItemIndex:
         for change in changes:
             self._layers.take(change)
 
-    @property
     def due(self) -> bool:
         """Whether it is time for a checkpoint."""
         layers = self._layers

@@ -105,7 +105,6 @@ class Journal:
         try:
             self._descriptor = os.open(path, os.O_WRONLY)
             os.ftruncate(self._descriptor, end)
-            os.lseek(self._descriptor, end, os.SEEK_SET)
             os.fsync(self._descriptor)
         except OSError as error:
             raise StorageError(f"{path}: cannot be written: {error.strerror}") from error
@@ -131,10 +130,9 @@ class Journal:
         written = 0
         try:
             while written < len(frame):
-                written += os.write(self._descriptor, frame[written:])
+                written += os.pwrite(self._descriptor, frame[written:], self._end + written)
         except OSError:
             os.ftruncate(self._descriptor, self._end)
-            os.lseek(self._descriptor, self._end, os.SEEK_SET)
             self._sound = True
             raise
         os.fsync(self._descriptor)  # what a failed one leaves on the disk, nobody knows

@@ -10,8 +10,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vision.catalog.search.compact import Floats, Rows, likeness
+from vision.catalog.search.compact import Floats, Query, Rows, likeness
 from vision.catalog.search.names import Bools
+from vision.catalog.search.signature import Signatures
 from vision.catalog.search.terms import Numbers
 from vision.catalog.search.values import Hit
 
@@ -28,33 +29,32 @@ class Photos:
         rows: int8 (R, D).
         lengths: float32 (R,), theirs.
         owners: int32 (R,), rising: the number of each row's item.
+        signatures: uint8 (R, 32), their pictures'.
     """
 
     rows: Rows
     lengths: Floats
     owners: Numbers
+    signatures: Signatures
 
     def __len__(self) -> int:
         return len(self.owners)
 
     def of(self, item: int) -> slice:
         """The rows of an item."""
-        first, end = np.searchsorted(self.owners, [item, item + 1])
+        first, end = np.searchsorted(self.owners, np.array([item, item + 1], np.int32))  # or all are cast
         return slice(int(first), int(end))
 
-    def nearest(self, query: Rows, count: int, left: Bools) -> "Found":
-        """The most similar `count` items of those `left` (I,), and all that are as similar as the last of them.
-
-        Args:
-            query: int8 (D,).
-        """
-        which = np.flatnonzero(left[self.owners])
+    def nearest(self, query: Query, count: int, left: Bools) -> "Found":
+        """The most similar `count` items of those `left` (I,), and all that are as similar as the last of them."""
+        one_each = len(self) == len(left)
+        which = np.flatnonzero(left if one_each else left[self.owners])
         if len(which) <= _GATHERED * len(self):
             return self.ranked(query, count, which)
         similar = likeness(query, self.rows, self.lengths)
         return _best(similar[which], which, self.owners[which], count)
 
-    def ranked(self, query: Rows, count: int, which: Indices) -> "Found":
+    def ranked(self, query: Query, count: int, which: Indices) -> "Found":
         """The same among the rows `which`, rising."""
         similar = likeness(query, self.rows[which], self.lengths[which])
         return _best(similar, which, self.owners[which], count)

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vision.catalog.search.compact import Rows, lengths
+from vision.catalog.search.compact import Query, lengths
 from vision.catalog.search.entry import Entry
 from vision.catalog.search.layer import Photos, ordered
+from vision.catalog.search.signature import BYTES
 from vision.catalog.search.terms import Numbers, narrowed
 from vision.catalog.search.values import Filter, Hit
 
@@ -55,6 +56,7 @@ class Recent:
         self._members: defaultdict[str, list[int]] = defaultdict(list)
         self._rows, self._lengths = _Column(np.int8, (dimension,)), _Column(np.float32)
         self._owners, self._alive = _Column(np.int32), _Column(np.bool_)
+        self._signatures = _Column(np.uint8, (BYTES,))
 
     def __len__(self) -> int:
         """How many items count."""
@@ -77,6 +79,7 @@ class Recent:
                 self._members[term].append(number)
             self._rows.extend(entry.rows)
             self._lengths.extend(measured)
+            self._signatures.extend(entry.signatures)
             self._owners.extend(np.full(len(entry.rows), number))
             self._alive.extend(np.ones(1))
             self._number[entry.item_id] = number
@@ -100,16 +103,24 @@ class Recent:
             number = self._number.get(item_id)
             if number is None:
                 return None
-            rows = self._photos().rows[self._photos().of(number)]
-            return Entry(item_id=item_id, rows=rows, terms=self._terms[number])
+            return self._entry(item_id, number, self._photos())
 
     def entries(self) -> Iterator[Entry]:
         """The items that count. Nobody may change them meanwhile."""
         photos = self._photos()
         for item_id, number in self._number.items():
-            yield Entry(item_id=item_id, rows=photos.rows[photos.of(number)], terms=self._terms[number])
+            yield self._entry(item_id, number, photos)
 
-    def search(self, query: Rows, count: int, chosen: Filter) -> tuple[Hit, ...]:
+    def _entry(self, item_id: str, number: int, photos: Photos) -> Entry:
+        its = photos.of(number)
+        return Entry(
+            item_id=item_id,
+            rows=photos.rows[its],
+            signatures=photos.signatures[its],
+            terms=self._terms[number],
+        )
+
+    def search(self, query: Query, count: int, chosen: Filter) -> tuple[Hit, ...]:
         """The most similar items, as they are at one moment."""
         with self._lock:
             photos, left = self._photos(), self._alive.values.copy()
@@ -119,7 +130,7 @@ class Recent:
         return ordered(found.hits(photos, [self._ids[item] for item in found.items]), count)
 
     def _photos(self) -> Photos:
-        return Photos(self._rows.values, self._lengths.values, self._owners.values)
+        return Photos(self._rows.values, self._lengths.values, self._owners.values, self._signatures.values)
 
     def _having(self, term: str) -> Numbers:
         return np.array(self._members.get(term, ()), np.int32)

@@ -1,11 +1,13 @@
 """What goes into an index and what comes out: items, filters, hits."""
 
+import sys
 import unicodedata
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Final
 
 from vision.catalog.search.compact import Floats
+from vision.catalog.search.signature import Signatures
 from vision.errors import InputError
 
 MAX_ID_BYTES: Final = 256
@@ -21,12 +23,14 @@ class Item:
         vectors: float32 (P, D), one a photo, P at least 1.
         categories: ids of every category it is in, those above them included: what it is found under.
         attributes: such as `colour: red`, by the values of which it is found.
+        signatures: uint8 (P, 32), one a photo (`search.signature`), for telling copies; zeros where one is not known.
     """
 
     item_id: str
     vectors: Floats
     categories: Set[str] = frozenset()
     attributes: Mapping[str, str] = field(default_factory=dict)
+    signatures: Signatures | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +80,24 @@ def check_id(item_id: str) -> str:
     return _plain(item_id, "item_id")
 
 
+def checked(removal: Removal) -> Removal:
+    """The removal itself.
+
+    Raises:
+        InputError: as `check_id`.
+    """
+    check_id(removal.item_id)
+    return removal
+
+
 def category_term(category: str) -> str:
     """What stands for a category among an item's terms."""
-    return "c" + _plain(category, "categories")
+    return sys.intern("c" + _plain(category, "categories"))  # many items share it
 
 
 def attribute_term(name: str, value: str) -> str:
     """What stands for an attribute's value among an item's terms."""
-    return f"a{_plain(name, 'attributes')}\n{_plain(value, f'attributes.{name}')}"
+    return sys.intern(f"a{_plain(name, 'attributes')}\n{_plain(value, f'attributes.{name}')}")
 
 
 def terms_of(categories: Set[str], attributes: Mapping[str, str]) -> tuple[str, ...]:
@@ -109,6 +123,6 @@ def of_terms(terms: tuple[str, ...]) -> tuple[frozenset[str], dict[str, str]]:
 
 def _plain(text: str, name: str) -> str:
     """Text without control characters (which part terms) and lone surrogates (which no file can hold)."""
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
+    if not text.isprintable() and any(unicodedata.category(one) in {"Cc", "Cs"} for one in text):
         raise InputError(f"{name}: expected text without control characters, found {text[:MAX_ID_BYTES]!r}")
     return text

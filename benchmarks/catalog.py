@@ -1,0 +1,282 @@
+"""How right the catalog's models are, and whether their promises hold: fashion with titles and attributes, groceries by picture.
+
+    python benchmarks/catalog.py --fashion FOLDER --grocery FOLDER --work DIR [--only fashion,promises,…] [--weights warmstart]
+
+Each folder holds a `manifest.csv` whose paths are relative to it. Runs are trained once and kept in DIR: a finished one is read, an
+interrupted one goes on. With ImageNet weights instead of ours: `--weights imagenet`, and a DIR of its own. Search, throughput and bulk have
+scripts of their own: `catalog_search.py`, `catalog_serving.py`, `catalog_bulk.py`.
+"""
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":  # as a script, this folder comes first and its training.py would hide the package
+    sys.path[0] = str(Path(__file__).parents[1])
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import roc_auc_score
+
+from benchmarks.common import Figure, emit, parser
+from benchmarks.runs import ensure
+from training.catalog.certify import fit_temperature, grid_from, promise
+from training.catalog.export import load_catalog_network, reading_of
+from training.catalog.figures import right_at, subset_figures
+from training.catalog.plan import plan_catalog
+from training.catalog.run import CatalogRun
+from training.catalog.score import CatalogScored, score, torch_scorer
+from training.manifest import Item, Manifest, read_manifest
+from training.recipe import read_recipe
+from training.statistics import rate
+from vision.catalog.novelty import Novelty
+from vision.catalog.projection import fit
+
+FASHION_LEVELS: Final = ("coarse_label", "mid_label", "fine_label")
+FASHION_TARGETS: Final = {"coarse_label": ">= 0.99", "mid_label": ">= 0.97", "fine_label": ">= 0.91"}
+ATTRIBUTES: Final = ("gender", "base_colour", "season", "usage")
+GROCERY_LEVELS: Final = ("department", "coarse_label", "fine_label")
+GROCERY_TARGETS: Final = {"coarse_label": ">= 0.85", "fine_label": ">= 0.75"}
+RISK, CONFIDENCE, RESAMPLINGS = 0.05, 0.95, 2000
+HELD_OUT: Final = 6  # categories that the model of `novel` does not learn
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """Where the data are, where runs are kept, and what they start from."""
+
+    fashion: Path | None
+    grocery: Path | None
+    work: Path
+    weights: str
+
+
+def main() -> None:
+    options = parser(__doc__ or "")
+    options.add_argument("--fashion", type=Path, help="the folder of catalog_fashion")
+    options.add_argument("--grocery", type=Path, help="the folder of catalog_grocery")
+    options.add_argument("--work", type=Path, required=True, help="where runs are kept")
+    options.add_argument("--weights", default="warmstart", help="warmstart, imagenet, or a file")
+    options.add_argument("--only", default=",".join(PARTS), help="parts, by default all")
+    asked = options.parse_args()
+    given = Given(fashion=asked.fashion, grocery=asked.grocery, work=asked.work, weights=asked.weights)
+    emit([figure for part in asked.only.split(",") for figure in PARTS[part](given)])
+
+
+def fashion(given: Given) -> list[Figure]:
+    """All modalities on the test split, each alone beside them."""
+    run, manifest = _fashion_run(given, "fashion")
+    scored = _scored(given.work / "fashion", run, manifest.split("test"))
+    whole = scored.reading.modalities
+    found = []
+    for level, target in FASHION_TARGETS.items():
+        one = subset_figures(scored, whole, 1.0).levels[level].accuracy
+        found.append(_rate_figure(f"catalog_fashion_{level}", one.count, one.n, target, _how(run)))
+    for alone in whole:
+        one = subset_figures(scored, [alone], 1.0).levels["fine_label"].accuracy
+        found.append(_rate_figure(f"catalog_fashion_fine_{alone}_alone", one.count, one.n, None, _how(run)))
+    return found
+
+
+def image_only(given: Given) -> list[Figure]:
+    """What the photo alone loses in a model of all modalities against a model of photos alone, in points."""
+    run, manifest = _fashion_run(given, "fashion")
+    bare, _ = _fashion_run(given, "fashion-image", text=None, attributes=())
+    items = manifest.split("test")
+    rates = [
+        float(right_at(one, one.by_level(["image"]), -1).mean())
+        for one in (
+            _scored(given.work / "fashion", run, items),
+            _scored(given.work / "fashion-image", bare, items),
+        )
+    ]
+    lost = round(100 * (rates[1] - rates[0]), 2)
+    note = f"photo alone {rates[0]:.4f}, a model of photos alone {rates[1]:.4f}; {_how(run)}"
+    return [Figure(name="catalog_photo_alone_loses", value=lost, unit="points", target="<= 1.0", note=note)]
+
+
+def promises(given: Given) -> list[Figure]:
+    """Coverage at the certified risk, and how often promises made on resamplings of the calibration items are broken."""
+    run, manifest = _fashion_run(given, "fashion")
+    folder = given.work / "fashion"
+    tune, calibration, test = (
+        _scored(folder, run, items)
+        for items in (run.role("tune"), manifest.split("val"), manifest.split("test"))
+    )
+    whole = tune.reading.modalities
+    temperature = fit_temperature(tune, whole)
+    grid = grid_from(tune.by_level(whole, temperature)[-1].max(1))
+    sure, right = _finest(calibration, temperature)
+    made = promise("fine_label", sure, right, grid, max_risk=RISK, confidence=CONFIDENCE)
+    test_sure, test_right = _finest(test, temperature)
+    answered = test_sure >= (2.0 if made.threshold is None else made.threshold)
+    wrong, count = int((~test_right & answered).sum()), int(answered.sum())
+    broken, coverage = _resampled(
+        np.concatenate([sure, test_sure]), np.concatenate([right, test_right]), grid, len(sure)
+    )
+    return [
+        Figure(
+            name="catalog_coverage_at_5_percent_risk", value=round(count / len(answered), 4), unit="share",
+            note=f"test split, finest level, threshold {made.threshold}, {wrong} of {count} answers wrong; {_how(run)}",
+        ),
+        Figure(
+            name="catalog_promises_broken", value=round(broken, 4), unit="share", target=f"<= {1 - CONFIDENCE + 0.01:.2f}", runs=RESAMPLINGS,
+            note=f"calibration items drawn with replacement from val and test, whose own rate is the truth; mean coverage {coverage:.3f}",
+        ),
+    ]  # fmt: skip
+
+
+def _resampled(
+    sure: npt.NDArray[np.float64], right: Flags, grid: npt.NDArray[np.float64], size: int
+) -> tuple[float, float]:
+    """(share of broken promises, mean coverage) over resamplings, the pool's own rate at the threshold being the truth."""
+    rng = np.random.default_rng(0)
+    broken, coverage = 0, []
+    for _ in range(RESAMPLINGS):
+        rows = rng.integers(0, len(sure), size)
+        made = promise("fine_label", sure[rows], right[rows], grid, max_risk=RISK, confidence=CONFIDENCE)
+        if made.threshold is None:
+            coverage.append(0.0)
+            continue
+        answered = sure >= made.threshold
+        coverage.append(float(answered.mean()))
+        broken += float((~right[answered]).mean()) > RISK
+    return broken / RESAMPLINGS, float(np.mean(coverage))
+
+
+def novel(given: Given) -> list[Figure]:
+    """Categories held out of training against known ones of the test split, by the score that serving uses."""
+    manifest = _fashion_manifest(given)
+    held = _held_out(manifest)
+    known = manifest.where(lambda item: item.label not in held)
+    run = ensure(
+        _planned(known, given.weights, "description_masked", ATTRIBUTES), given.work / "fashion-novel"
+    )
+    folder = given.work / "fashion-novel"
+    strange = tuple(item for item in manifest.split("test") if item.label in held)
+    reference, familiar, unknown = (
+        _scored(folder, run, items) for items in (run.role("train"), known.split("test"), strange)
+    )
+    compact = fit(reference.embeddings)
+    measure = Novelty(compact.project(reference.embeddings))
+    scores = [measure.scores(compact.project(one.embeddings)) for one in (familiar, unknown)]
+    truth = np.repeat([False, True], [len(one) for one in scores])
+    value = float(roc_auc_score(truth, np.concatenate(scores)))
+    return [
+        Figure(
+            name="catalog_novel_auroc", value=round(value, 4), unit="AUROC", target=">= 0.85",
+            note=f"held out: {', '.join(sorted(held))}; {len(strange)} items against {len(familiar.items)}; {_how(run)}",
+        )
+    ]  # fmt: skip
+
+
+def grocery(given: Given) -> list[Figure]:
+    """Pictures alone, on the official split's test part."""
+    if given.grocery is None:
+        raise SystemExit("--grocery: expected the folder of catalog_grocery for this part, found none")
+    manifest = read_manifest(
+        given.grocery / "manifest.csv",
+        images=given.grocery,
+        split_column="split_dev",
+        label_columns=GROCERY_LEVELS,
+    )
+    folder = given.work / "grocery"
+    run = ensure(
+        plan_catalog(
+            manifest, manifest.split("train"), read_recipe("resnet50-catalog"), levels=GROCERY_LEVELS,
+            weights=given.weights, split_column="split_dev",
+        ),
+        folder,
+    )  # fmt: skip
+    figures = subset_figures(_scored(folder, run, manifest.split("test")), ["image"], 1.0)
+    return [
+        _rate_figure(
+            f"catalog_grocery_{level}",
+            figures.levels[level].accuracy.count,
+            figures.levels[level].accuracy.n,
+            target,
+            _how(run),
+        )
+        for level, target in GROCERY_TARGETS.items()
+    ]
+
+
+PARTS: Final[dict[str, Callable[[Given], list[Figure]]]] = {
+    "fashion": fashion,
+    "image_only": image_only,
+    "promises": promises,
+    "novel": novel,
+    "grocery": grocery,
+}
+
+
+def _fashion_manifest(given: Given) -> Manifest:
+    if given.fashion is None:
+        raise SystemExit("--fashion: expected the folder of catalog_fashion for this part, found none")
+    return read_manifest(
+        given.fashion / "manifest.csv",
+        images=given.fashion,
+        label_columns=FASHION_LEVELS,
+        where=["in_benchmark=1"],
+    )
+
+
+def _fashion_run(
+    given: Given,
+    name: str,
+    *,
+    text: str | None = "description_masked",
+    attributes: Sequence[str] = ATTRIBUTES,
+) -> tuple[CatalogRun, Manifest]:
+    manifest = _fashion_manifest(given)
+    return ensure(_planned(manifest, given.weights, text, attributes), given.work / name), manifest
+
+
+def _planned(manifest: Manifest, weights: str, text: str | None, attributes: Sequence[str]) -> CatalogRun:
+    return plan_catalog(
+        manifest,
+        manifest.split("train"),
+        read_recipe("resnet50-catalog"),
+        levels=FASHION_LEVELS,
+        text=text,
+        attributes=attributes,
+        weights=weights,
+    )
+
+
+def _scored(folder: Path, run: CatalogRun, items: Sequence[Item]) -> CatalogScored:
+    return score(torch_scorer(load_catalog_network(folder)), items, reading_of(run))
+
+
+def _finest(scored: CatalogScored, temperature: float) -> tuple[npt.NDArray[np.float64], Flags]:
+    by_level = scored.by_level(scored.reading.modalities, temperature)
+    return by_level[-1].max(1), right_at(scored, by_level, -1)
+
+
+def _held_out(manifest: Manifest) -> set[str]:
+    """Categories chosen by a hash of their names, so by nobody."""
+    return set(sorted(manifest.labels, key=lambda label: zlib.crc32(label.encode()))[:HELD_OUT])
+
+
+def _rate_figure(name: str, count: int, n: int, target: str | None, note: str) -> Figure:
+    one = rate(count, n)
+    spread = (round(one.low, 4), round(one.high, 4))
+    return Figure(
+        name=name, value=round(count / n, 4), unit="accuracy", target=target, spread=spread, note=note
+    )
+
+
+def _how(run: CatalogRun) -> str:
+    result = run.result
+    took = f"{result.seconds / 60:.0f} min on {result.processor}" if result else ""
+    return f"weights {Path(run.weights).name}, recipe {run.recipe.name}, one seed, {took}"
+
+
+if __name__ == "__main__":
+    main()

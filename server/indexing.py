@@ -1,0 +1,207 @@
+"""The search index of each catalog model, kept in step with the database.
+
+The database is what counts; an index follows it from revision to revision, and whoever searches or changes something has it catch up
+first. So a kill between the two costs nothing, and several servers on one database each have an index of their own. One that is missing,
+damaged, of another model or too far behind is made anew from the database. Calls of `Follower` block; `Indexing` makes them in threads.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import structlog
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from server.loading import CatalogModel
+from server.storage.catalog_items import CatalogItems, ItemRow
+from vision.catalog.folding import fold
+from vision.catalog.search.compact import unit
+from vision.catalog.search.index import ItemIndex
+from vision.catalog.search.rebuild import rebuild
+from vision.catalog.search.signature import BYTES
+from vision.catalog.search.values import Item, Removal
+from vision.errors import InputError, SearchIndexError
+from vision.files import write_bytes
+
+_SAY_EVERY_S: Final = 1.0
+_LOG: Final = structlog.get_logger("server.index")
+
+
+class _Seen(BaseModel):
+    """How far an index has come, kept beside it; one that was killed before this was written hears of some changes again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    revision: int
+
+
+class Follower:
+    """One index; opened by `open`."""
+
+    def __init__(self, items: CatalogItems, folder: Path, model_digest: str, dimension: int) -> None:
+        self._items, self._folder = items, folder
+        self._digest, self._dimension = model_digest, dimension
+        self._turn = threading.Lock()
+        self._said_at = float("-inf")
+        self._seen = 0
+        self.index = self._opened()
+
+    def follow(self) -> None:
+        """Take up what the database holds by now.
+
+        Raises:
+            StorageError: the database does not answer, or the disk refused.
+        """
+        with self._turn:
+            self._follow()
+            if time.monotonic() - self._said_at > _SAY_EVERY_S:
+                self._say()
+
+    def checkpoint(self) -> None:
+        """Fold what is recent into the index's base, where it is time."""
+        if self.index.due():
+            self.index.checkpoint()
+
+    def close(self) -> None:
+        with self._turn:
+            self._say()
+            self.index.close()
+
+    def _opened(self) -> ItemIndex:
+        """The index that is there, brought up to date, or a new one."""
+        head, seen = self._items.head(), self._read_seen()
+        why = ""
+        if not self._folder.is_dir() or seen is None:
+            why = "there is none"
+        elif seen < head.forgotten or seen > head.revision:
+            why = (
+                f"it has seen revision {seen}, and the database remembers {head.forgotten} to {head.revision}"
+            )
+        else:
+            try:
+                self.index = self._open()
+            except SearchIndexError as error:
+                why = str(error)
+            else:
+                self._seen = seen
+                self._follow()
+                expected, found = self._items.count(self._digest), len(self.index)
+                if expected == found:
+                    return self.index
+                self.index.close()
+                why = f"expected {expected} items, found {found}"
+        return self._made_anew(why)
+
+    def _made_anew(self, why: str) -> ItemIndex:
+        started, revision = time.monotonic(), self._items.head().revision
+        rows = (row for row in self._items.all() if row.model_digest == self._digest)
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        rebuild(self._folder, map(searched, rows), model=self._digest, dimension=self._dimension)
+        index = self._open()
+        say = _LOG.warning if len(index) else _LOG.info
+        say(
+            "index made anew", index=str(self._folder), why=why, items=len(index),
+            seconds=round(time.monotonic() - started, 3),
+        )  # fmt: skip
+        self._seen = revision
+        self._say()
+        return index
+
+    def _open(self) -> ItemIndex:
+        return ItemIndex.open(self._folder, model=self._digest, dimension=self._dimension)
+
+    def _follow(self) -> None:
+        while page := self._items.changes(self._seen):
+            changes: list[Item | Removal] = []
+            for row in page:
+                if not row.removed and row.model_digest == self._digest:
+                    changes.append(searched(row))
+                elif row.id in self.index:
+                    changes.append(Removal(item_id=row.id))
+            self._apply(changes)
+            self._seen = page[-1].revision
+
+    def _apply(self, changes: list[Item | Removal]) -> None:
+        try:
+            if changes:
+                self.index.apply(changes)
+        except InputError as error:
+            if len(changes) == 1:  # a damaged row must not keep the others from being found
+                _LOG.error("not in the index", item=changes[0].item_id, why=str(error))
+                return
+            for change in changes:
+                self._apply([change])
+
+    @property
+    def _seen_path(self) -> Path:
+        return self._folder.with_name(f"{self._folder.name}.seen")
+
+    def _read_seen(self) -> int | None:
+        try:
+            return _Seen.model_validate_json(self._seen_path.read_bytes()).revision
+        except (OSError, ValidationError):
+            return None
+
+    def _say(self) -> None:
+        write_bytes(self._seen_path, _Seen(revision=self._seen).model_dump_json().encode(), sync=False)
+        self._said_at = time.monotonic()
+
+
+class Indexing:
+    """The followers of the served models."""
+
+    def __init__(self, items: CatalogItems, folder: Path) -> None:
+        self._items, self._folder = items, folder
+        self._followers: dict[str, Follower] = {}
+        self._opening = asyncio.Lock()
+        self._folding: set[asyncio.Task[None]] = set()
+
+    async def of(self, model: CatalogModel) -> ItemIndex:
+        """A model's index, up to date.
+
+        Raises:
+            StorageError: the database does not answer, or the disk refused.
+            MissingExtraError: usearch is not installed, and the items are many.
+        """
+        async with self._opening:
+            if model.digest not in self._followers:
+                place, dimension = self._folder / model.digest[:16], model.categorizer.projection.dimension
+                self._followers[model.digest] = await asyncio.to_thread(
+                    Follower, self._items, place, model.digest, dimension
+                )
+        follower = self._followers[model.digest]
+        await asyncio.to_thread(follower.follow)
+        if follower.index.due() and not self._folding:
+            task = asyncio.create_task(asyncio.to_thread(follower.checkpoint))
+            self._folding.add(task)
+            task.add_done_callback(self._folding.discard)
+        return follower.index
+
+    async def close(self) -> None:
+        """Let go of every index, once what is under way has ended."""
+        await asyncio.gather(*self._folding, return_exceptions=True)
+        for follower in self._followers.values():
+            await asyncio.to_thread(follower.close)
+
+
+def searched(row: ItemRow) -> Item:
+    """An item of the database as it is searched for."""
+    photos = len(row.photos)
+    vectors = np.frombuffer(row.vectors, np.int8).reshape(photos, -1)
+    return Item(
+        item_id=row.id,
+        vectors=unit(vectors),
+        categories=frozenset(row.labels.values()),
+        attributes=folded(row.attributes),
+        signatures=np.frombuffer(row.signatures, np.uint8).reshape(photos, BYTES),
+    )
+
+
+def folded(attributes: Mapping[str, str]) -> dict[str, str]:
+    """Names and values as they are compared; those of which nothing is left are not there."""
+    pairs = ((fold(name), fold(value)) for name, value in attributes.items())
+    return {name: value for name, value in pairs if name and value}

@@ -1,0 +1,227 @@
+"""The catalog's calls of `Client` and `AsyncClient`, as `client.catalog`: the same ones, with the same promises.
+
+    answer = client.catalog.categorize(Product(photos=(Path("shoe.jpg"),), title="Court sneakers"))
+
+Arguments that are not told of: `model` may be empty where the server serves one for catalogs alone, `deadline_s` is for all attempts. Calls
+raise what `Client`'s do; who lacks the role gets a `RemotePermissionError`.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any, Protocol, TypeVar
+
+import grpc
+
+from vision.client import catalog_calls as calls
+from vision.client.calls import Question
+from vision.client.catalog_values import (
+    Blemish,
+    Categorized,
+    Feedback,
+    FeedbackGiven,
+    Found,
+    Indexed,
+    Product,
+    ProductOutcome,
+)
+from vision.client.values import Priority
+from vision.errors import LoupeError
+from vision.v1.catalog_pb2_grpc import CatalogServiceStub
+
+Said = TypeVar("Said")
+_Ask = Callable[[Product], Categorized | Indexed]
+
+
+class _Asks(Protocol):
+    def __call__(self, method: Callable[..., Any], question: Question[Said], deadline_s: float) -> Said: ...
+
+
+class _AsksLater(Protocol):
+    def __call__(
+        self, method: Callable[..., Awaitable[Any]], question: Question[Said], deadline_s: float
+    ) -> Awaitable[Said]: ...
+
+
+class Catalog:
+    """For callers that wait."""
+
+    def __init__(self, channel: grpc.Channel, ask: _Asks) -> None:
+        self._stub: Any = CatalogServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        self._ask = ask
+
+    def categorize(self, product: Product, *, deadline_s: float = 10.0, **asked: Any) -> Categorized:
+        """Place one product.
+
+        Args:
+            asked: as `catalog_calls.categorize`: model, request_id, reasons, heatmap, embedding, language, priority.
+        """
+        return self._ask(self._stub.Categorize, calls.categorize(product, **asked), deadline_s)
+
+    def index(
+        self,
+        product: Product,
+        *,
+        model: str = "",
+        priority: Priority = "catalog",
+        deadline_s: float = 30.0,
+    ) -> Indexed:
+        """Keep a product under its `item_id`, in the place of the one that has it."""
+        question = calls.index(product, model=model, priority=priority)
+        return self._ask(self._stub.IndexItem, question, deadline_s)
+
+    def remove(self, item_id: str, *, deadline_s: float = 10.0) -> bool:
+        """Forget a product and its photos; gives whether there was one."""
+        return self._ask(self._stub.RemoveItem, calls.remove(item_id), deadline_s)
+
+    def search(self, *, deadline_s: float = 10.0, **asked: Any) -> Found:
+        """Find kept products.
+
+        Args:
+            asked: as `catalog_calls.search`: one of image, item_id and text; categories, attributes, limit, model.
+        """
+        return self._ask(self._stub.SearchSimilar, calls.search(**asked), deadline_s)
+
+    def check_blemish(self, product: Product, *, deadline_s: float = 10.0, **asked: Any) -> Blemish:
+        """Look for blemishes in the product's one photo, by the inspection model of its category.
+
+        Args:
+            asked: as `catalog_calls.check_blemish`: model, request_id, heatmap, explain, part.
+        """
+        return self._ask(self._stub.CheckBlemish, calls.check_blemish(product, **asked), deadline_s)
+
+    def submit_feedback(
+        self,
+        item_id: str,
+        labels: Mapping[str, str],
+        *,
+        comment: str = "",
+        request_id: str | None = None,
+        deadline_s: float = 10.0,
+    ) -> FeedbackGiven:
+        """Say what a kept product is, by level. Needs a user's token with the role catalog or review."""
+        question = calls.submit_feedback(item_id, labels, comment=comment, request_id=request_id)
+        return self._ask(self._stub.SubmitFeedback, question, deadline_s)
+
+    def export_feedback(
+        self, *, disputed: bool = False, photos: bool = False, deadline_s: float = 300.0
+    ) -> Feedback:
+        """What there is to learn; or with `disputed` what waits for a reviewer. Needs a user's token with the role review."""
+
+        def collected(request: Any, **options: Any) -> list[Any]:
+            return list(self._stub.ExportFeedback(request, **options))
+
+        return self._ask(collected, calls.export_feedback(disputed=disputed, photos=photos), deadline_s)
+
+    def categorize_many(
+        self, products: Iterable[Product], *, in_flight: int = 16, deadline_s: float = 60.0, **asked: Any
+    ) -> Generator[ProductOutcome, None, None]:
+        """Place many, `in_flight` at once; each has one outcome, in the order of completion. `asked` as `categorize`."""
+        return _many(lambda one: self.categorize(one, deadline_s=deadline_s, **asked), products, in_flight)
+
+    def index_many(
+        self, products: Iterable[Product], *, model: str = "", in_flight: int = 8, deadline_s: float = 60.0
+    ) -> Generator[ProductOutcome, None, None]:
+        """Keep many, behind what others wait for; each has one outcome, in the order of completion."""
+
+        def one(product: Product) -> Indexed:
+            return self.index(product, model=model, priority="bulk", deadline_s=deadline_s)
+
+        return _many(one, products, in_flight)
+
+
+def _many(ask: _Ask, products: Iterable[Product], in_flight: int) -> Generator[ProductOutcome, None, None]:
+    def outcome(index: int, product: Product) -> ProductOutcome:
+        try:
+            result: Categorized | Indexed | LoupeError = ask(product)
+        except LoupeError as error:
+            result = error
+        return ProductOutcome(index=index, item_id=product.item_id, result=result)
+
+    with ThreadPoolExecutor(in_flight, thread_name_prefix="products") as threads:
+        waiting: set[Future[ProductOutcome]] = set()
+        for index, product in enumerate(products):
+            waiting.add(threads.submit(outcome, index, product))
+            if len(waiting) >= in_flight:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                yield from (one.result() for one in done)
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            yield from (one.result() for one in done)
+
+
+class AsyncCatalog:
+    """For callers in an event loop; what is not told of here is as `Catalog` has it."""
+
+    def __init__(self, channel: grpc.aio.Channel, ask: _AsksLater) -> None:
+        self._stub: Any = CatalogServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        self._ask = ask
+
+    async def categorize(self, product: Product, *, deadline_s: float = 10.0, **asked: Any) -> Categorized:
+        question = calls.categorize(product, **asked)
+        return await self._ask(self._stub.Categorize, question, deadline_s)
+
+    async def index(
+        self,
+        product: Product,
+        *,
+        model: str = "",
+        priority: Priority = "catalog",
+        deadline_s: float = 30.0,
+    ) -> Indexed:
+        question = calls.index(product, model=model, priority=priority)
+        return await self._ask(self._stub.IndexItem, question, deadline_s)
+
+    async def remove(self, item_id: str, *, deadline_s: float = 10.0) -> bool:
+        return await self._ask(self._stub.RemoveItem, calls.remove(item_id), deadline_s)
+
+    async def search(self, *, deadline_s: float = 10.0, **asked: Any) -> Found:
+        return await self._ask(self._stub.SearchSimilar, calls.search(**asked), deadline_s)
+
+    async def check_blemish(self, product: Product, *, deadline_s: float = 10.0, **asked: Any) -> Blemish:
+        question = calls.check_blemish(product, **asked)
+        return await self._ask(self._stub.CheckBlemish, question, deadline_s)
+
+    async def submit_feedback(
+        self,
+        item_id: str,
+        labels: Mapping[str, str],
+        *,
+        comment: str = "",
+        request_id: str | None = None,
+        deadline_s: float = 10.0,
+    ) -> FeedbackGiven:
+        question = calls.submit_feedback(item_id, labels, comment=comment, request_id=request_id)
+        return await self._ask(self._stub.SubmitFeedback, question, deadline_s)
+
+    async def export_feedback(
+        self, *, disputed: bool = False, photos: bool = False, deadline_s: float = 300.0
+    ) -> Feedback:
+        async def collected(request: Any, **options: Any) -> list[Any]:
+            return [message async for message in self._stub.ExportFeedback(request, **options)]
+
+        question = calls.export_feedback(disputed=disputed, photos=photos)
+        return await self._ask(collected, question, deadline_s)
+
+    async def categorize_many(
+        self, products: Sequence[Product], *, in_flight: int = 16, deadline_s: float = 60.0, **asked: Any
+    ) -> AsyncGenerator[ProductOutcome, None]:
+        places = asyncio.Semaphore(in_flight)
+
+        async def one(index: int, product: Product) -> ProductOutcome:
+            async with places:
+                try:
+                    result: Categorized | LoupeError = await self.categorize(
+                        product, deadline_s=deadline_s, **asked
+                    )
+                except LoupeError as error:
+                    result = error
+            return ProductOutcome(index=index, item_id=product.item_id, result=result)
+
+        tasks = [asyncio.create_task(one(index, product)) for index, product in enumerate(products)]
+        try:
+            for done in asyncio.as_completed(tasks):
+                yield await done
+        finally:
+            for task in tasks:
+                task.cancel()
