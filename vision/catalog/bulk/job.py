@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
@@ -52,12 +51,11 @@ class Job:
         """Where parts lie while the results are not complete."""
         return self.out.with_name(f"{self.out.name}.parts")
 
-    @cached_property
     def depends_on(self) -> dict[str, Any]:
-        """All that the answers depend on but the photos."""
+        """All that the answers depend on but the photos, as JSON has it."""
         return {
             "items": digest(self.items),
-            "columns": json.loads(json.dumps(asdict(self.columns))),
+            "columns": asdict(self.columns) | {"attributes": list(self.columns.attributes)},
             "images": str(self.images.resolve()),
             "model": self.by.identity,
             "part_rows": self.part_rows,
@@ -85,8 +83,8 @@ def run(job: Job, advance: Callable[[int, int], None] = lambda _done, _all: None
         StorageError: the disk refused, or another process is at work on the same results.
         LoupeError: nobody can answer any more; what is done stays done.
     """
-    rows, again = count_rows(job.items, job.columns)
     with _begun(job):
+        rows, again = count_rows(job.items, job.columns)
         parts = [job.folder / f"part-{number:06}.jsonl" for number in range(-(-rows // job.part_rows))]
         done = {part for part in parts if part.exists()}
         account = Account(rows=rows, found_done=sum(len(read_part(part)) for part in done))
@@ -99,6 +97,7 @@ def run(job: Job, advance: Callable[[int, int], None] = lambda _done, _all: None
                 advance(finished + len(records), rows)
             write_bytes(part, part_text(records))
             finished += len(records)
+        _check_same(job)  # nobody changed the table meanwhile
         for part in parts:
             account.statuses.update(one["status"] for one in read_part(part))
         write_results(job.out, parts, job.by.levels)
@@ -120,16 +119,17 @@ def _begun(job: Job) -> Iterator[None]:
     with held(job.folder / _LOCK):
         remove_unfinished(job.out)
         if note.exists():
-            _check_same(job, note)
+            _check_same(job)
         else:
-            write_json(note, job.depends_on)
+            write_json(note, job.depends_on())
         yield
 
 
-def _check_same(job: Job, note: Path) -> None:
+def _check_same(job: Job) -> None:
+    note = job.folder / _JOB
     try:
         begun = json.loads(note.read_text())
-        differs = [name for name, value in job.depends_on.items() if begun.get(name) != value]
+        differs = [name for name, value in job.depends_on().items() if begun.get(name) != value]
     except (OSError, ValueError, AttributeError) as error:
         raise SettingsError(f"{note}: expected what a job was begun with: {error}") from error
     if differs:

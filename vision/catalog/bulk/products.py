@@ -12,7 +12,7 @@ from vision.machine import this_machine
 from vision.preprocess import prepare_bytes
 
 TITLE: Final = "title"
-_BATCH_ROWS: Final = 8  # photos a pass; on one thread a larger batch is no faster
+_BATCH_ROWS: Final = 8  # photos a pass; on one thread a larger batch is hardly faster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -211,6 +211,16 @@ def test_another_model_folder_or_column_is_refused_where_a_job_was_begun(
     assert run(begun).rows == MANY
 
 
+def test_a_table_that_is_changed_meanwhile_gives_no_results(begun: Job) -> None:
+    def change(done: int, count: int) -> None:
+        if done == count:
+            table(begun.items, rows(MANY - 1))
+
+    with pytest.raises(SettingsError, match="found another: items differ"):
+        run(begun, change)
+    assert not begun.out.exists()
+
+
 def test_a_note_that_is_damaged_is_refused(begun: Job) -> None:
     (begun.folder / "job.json").write_text("{")
     with pytest.raises(SettingsError, match="expected what a job was begun with"):
