@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from server.loading import CatalogModel
 from server.storage.catalog_items import CatalogItems, ItemRow
 from vision.catalog.folding import fold
-from vision.catalog.search.compact import unit
+from vision.catalog.search.entry import entry_of
 from vision.catalog.search.index import ItemIndex
 from vision.catalog.search.rebuild import rebuild
 from vision.catalog.search.signature import BYTES
@@ -98,9 +98,9 @@ class Follower:
 
     def _made_anew(self, why: str) -> ItemIndex:
         started, revision = time.monotonic(), self._items.head().revision
-        rows = (row for row in self._items.all() if row.model_digest == self._digest)
+        items = (item for row in self._items.all() if (item := self._item(row)) is not None)
         self._folder.parent.mkdir(parents=True, exist_ok=True)
-        rebuild(self._folder, map(searched, rows), model=self._digest, dimension=self._dimension)
+        rebuild(self._folder, items, model=self._digest, dimension=self._dimension)
         index = self._open()
         say = _LOG.warning if len(index) else _LOG.info
         say(
@@ -118,23 +118,26 @@ class Follower:
         while page := self._items.changes(self._seen):
             changes: list[Item | Removal] = []
             for row in page:
-                if not row.removed and row.model_digest == self._digest:
-                    changes.append(searched(row))
+                item = None if row.removed else self._item(row)
+                if item is not None:
+                    changes.append(item)
                 elif row.id in self.index:
                     changes.append(Removal(item_id=row.id))
-            self._apply(changes)
-            self._seen = page[-1].revision
-
-    def _apply(self, changes: list[Item | Removal]) -> None:
-        try:
             if changes:
                 self.index.apply(changes)
+            self._seen = page[-1].revision
+
+    def _item(self, row: ItemRow) -> Item | None:
+        """An item of this model; a damaged row must not keep the others from being found."""
+        if row.model_digest != self._digest:
+            return None
+        try:
+            item = searched(row)
+            entry_of(item, self._dimension)
         except InputError as error:
-            if len(changes) == 1:  # a damaged row must not keep the others from being found
-                _LOG.error("not in the index", item=changes[0].item_id, why=str(error))
-                return
-            for change in changes:
-                self._apply([change])
+            _LOG.error("not in the index", item=row.id, why=str(error))
+            return None
+        return item
 
     @property
     def _seen_path(self) -> Path:
@@ -189,15 +192,25 @@ class Indexing:
 
 
 def searched(row: ItemRow) -> Item:
-    """An item of the database as it is searched for."""
+    """An item of the database as it is searched for.
+
+    Raises:
+        InputError: its vectors are not as many as its photos.
+    """
     photos = len(row.photos)
-    vectors = np.frombuffer(row.vectors, np.int8).reshape(photos, -1)
+    try:
+        vectors = np.frombuffer(row.vectors, np.int8).reshape(photos, -1).astype(np.float32)
+        signatures = np.frombuffer(row.signatures, np.uint8).reshape(photos, BYTES)
+    except ValueError as error:
+        raise InputError(
+            f"item '{row.id}': expected vectors for {photos} photos, found {len(row.vectors)} bytes"
+        ) from error
     return Item(
         item_id=row.id,
-        vectors=unit(vectors),
+        vectors=vectors,
         categories=frozenset(row.labels.values()),
         attributes=folded(row.attributes),
-        signatures=np.frombuffer(row.signatures, np.uint8).reshape(photos, BYTES),
+        signatures=signatures,
     )
 
 
