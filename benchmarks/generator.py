@@ -33,6 +33,7 @@ class Plan:
         deadline_s: what each request allows; without one the server's own.
         connections: that requests are spread over, with a rate.
         request_ids: send a fresh one with each request, which makes the server promise idempotency.
+        title: of a product that the picture is to be placed as; empty: it is a part that is to be judged.
         watch: a process, the CPU and memory of which are recorded with those of its children.
     """
 
@@ -47,6 +48,7 @@ class Plan:
     connections: int = 16
     seed: int = 0
     request_ids: bool = False
+    title: str = ""
     watch: int | None = None
 
     @property

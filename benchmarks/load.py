@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import grpc
@@ -21,7 +22,7 @@ import numpy as np
 
 from benchmarks.generator import OK, Call, Plan
 from benchmarks.processes import Tree
-from vision.v1 import inspection_pb2, inspection_pb2_grpc
+from vision.v1 import catalog_pb2, catalog_pb2_grpc, inspection_pb2, inspection_pb2_grpc
 
 Ask = Callable[[int], Awaitable[tuple[str, int]]]  # over a connection: the code, and the batch of the answer
 
@@ -119,18 +120,26 @@ async def _watch(plan: Plan, record: Record) -> None:
 
 @asynccontextmanager
 async def _grpc(plan: Plan, pictures: Iterator[bytes]) -> AsyncIterator[Ask]:
-    """`InspectionService.Inspect` over connections of their own."""
+    """`InspectionService.Inspect`, or with a title `CatalogService.Categorize`, over connections of their own."""
     count = plan.connections if plan.rate else plan.clients
     # without this gRPC would put all channels to one address on one connection
     options = [("grpc.use_local_subchannel_pool", 1)]
     channels = [grpc.aio.insecure_channel(plan.target, options=options) for _ in range(count)]
-    stubs = [inspection_pb2_grpc.InspectionServiceStub(one) for one in channels]  # type: ignore[no-untyped-call]  # generated
+    inspecting = [inspection_pb2_grpc.InspectionServiceStub(one) for one in channels]  # type: ignore[no-untyped-call]  # generated
+    placing = [catalog_pb2_grpc.CatalogServiceStub(one) for one in channels]  # type: ignore[no-untyped-call]  # generated
+
+    async def answered(connection: int) -> Any:
+        request_id = uuid.uuid4().hex if plan.request_ids else ""
+        if plan.title:
+            product = catalog_pb2.Product(photos=[next(pictures)], title=plan.title)
+            placed = catalog_pb2.CategorizeRequest(product=product, request_id=request_id)
+            return await placing[connection].Categorize(placed, timeout=plan.deadline_s)
+        request = inspection_pb2.InspectRequest(image=next(pictures), request_id=request_id)
+        return await inspecting[connection].Inspect(request, timeout=plan.deadline_s)
 
     async def ask(connection: int) -> tuple[str, int]:
-        request_id = uuid.uuid4().hex if plan.request_ids else ""
-        request = inspection_pb2.InspectRequest(image=next(pictures), request_id=request_id)
         try:
-            answer = await stubs[connection].Inspect(request, timeout=plan.deadline_s)
+            answer = await answered(connection)
         except grpc.aio.AioRpcError as error:
             return error.code().name, 0
         return OK, answer.timings.batch

@@ -112,7 +112,9 @@ async def _serve(
                 catalog=CatalogRpc(shop.services),
                 models=ModelRpc(models),
                 fleet=FleetRpc(fleet),
-                open_inference=OpenInferenceRpc(models, inspecting, version=version("loupe")),
+                open_inference=OpenInferenceRpc(
+                    models, inspecting, shop.services.cataloguing, version=version("loupe")
+                ),
             ),
         )
         metrics.watch_inside(lambda: {model.name: model.batcher.inside for model in models.served()})

@@ -60,7 +60,7 @@ ROLES: Final[Mapping[str, frozenset[Role]]] = {
     "/inference.GRPCInferenceService/ServerMetadata": _ANYBODY,
     "/inference.GRPCInferenceService/ModelReady": _ANYBODY,
     "/inference.GRPCInferenceService/ModelMetadata": _ANYBODY,
-    "/inference.GRPCInferenceService/ModelInfer": frozenset({Role.INSPECT, Role.STATION}),
+    "/inference.GRPCInferenceService/ModelInfer": frozenset({Role.INSPECT, Role.STATION, Role.CATALOG}),
 }
 
 

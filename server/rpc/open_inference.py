@@ -1,21 +1,26 @@
 """The open inference protocol, version 2: what clients of other model servers speak.
 
 `ModelInfer` takes `image` as uint8 (N, H, W, 3), prepared as the bundle says, or as BYTES (N): encoded pictures, which are
-prepared here. It gives the graph's `logits`, `embedding` and `cam`, and beside them what Loupe makes of these: `probability` of defect,
-`decision` and `reason`.
+prepared here. Of an inspection model it gives the graph's `logits`, `embedding` and `cam`, and beside them what Loupe makes of these:
+`probability` of defect, `decision` and `reason`. Of a catalog model, which is asked of pictures alone here, `logits_LEVEL` and `embedding`,
+and the `category` at the finest level with its `probability` and the answer's `status`.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
 
+from server.auth import Role
 from server.batching import Lane
+from server.cataloguing import Cataloguing, Placed, Product
+from server.cataloguing import Order as Placing
 from server.inspecting import Inspecting, Judged, Order
-from server.loading import InspectionModel
+from server.loading import CatalogModel, InspectionModel, Loaded
 from server.models import Models
 from server.rpc.calls import Context, current_call
 from server.rpc.rules import FieldsError, Violation
@@ -36,22 +41,61 @@ def _probability(verdict: Verdict) -> float:
     return float("nan") if verdict.probability is None else verdict.probability
 
 
-# By output: its datatype, its shape after the batch, and its value in an answer.
-_OUTPUTS: Final[dict[str, tuple[str, Callable[[Judged], Any]]]] = {
-    "logits": ("FP32", lambda judged: judged.inspection.prediction.logits),
-    "embedding": ("FP32", lambda judged: judged.inspection.prediction.embedding),
-    "cam": ("FP32", lambda judged: judged.inspection.prediction.cam),
-    "probability": ("FP64", lambda judged: _probability(judged.inspection.verdict)),
-    "decision": ("BYTES", lambda judged: judged.inspection.verdict.decision.value.encode()),
-    "reason": ("BYTES", lambda judged: judged.inspection.verdict.reason.value.encode()),
-}
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """Its datatype, its shape after the batch, and its value in an answer (a `Judged`, or a `Placed`)."""
+
+    datatype: str
+    shape: tuple[int, ...]
+    value: Callable[[Any], Any]
+
+
+_Outputs = dict[str, _Output]
+
+
+def _outputs(model: Loaded) -> _Outputs:
+    """By name, in order."""
+    return _of_products(model) if isinstance(model, CatalogModel) else _of_parts(model)
+
+
+def _of_parts(model: InspectionModel) -> _Outputs:
+    return {
+        "logits": _Output(
+            "FP32", (len(model.inspector.labels),), lambda one: one.inspection.prediction.logits
+        ),
+        "embedding": _Output("FP32", (-1,), lambda one: one.inspection.prediction.embedding),
+        "cam": _Output("FP32", (-1, -1, -1), lambda one: one.inspection.prediction.cam),
+        "probability": _Output("FP64", (), lambda one: _probability(one.inspection.verdict)),
+        "decision": _Output("BYTES", (), lambda one: one.inspection.verdict.decision.value.encode()),
+        "reason": _Output("BYTES", (), lambda one: one.inspection.verdict.reason.value.encode()),
+    }
+
+
+def _of_products(model: CatalogModel) -> _Outputs:
+    def logits(name: str) -> Callable[[Placed], Any]:
+        return lambda one: one.predictions[0][name]
+
+    categorizer = model.categorizer
+    levels = {
+        f"logits_{level}": _Output("FP32", (size,), logits(f"logits_{level}"))
+        for level, size in zip(categorizer.spec.levels, categorizer.sizes, strict=True)
+    }
+    return levels | {
+        "embedding": _Output("FP32", (-1,), lambda one: one.answer.embedding),
+        "category": _Output("BYTES", (), lambda one: one.answer.levels[-1].label.encode()),
+        "probability": _Output("FP64", (), lambda one: one.answer.levels[-1].probability),
+        "status": _Output("BYTES", (), lambda one: one.answer.status.value.encode()),
+    }
 
 
 class OpenInferenceRpc(open_inference_pb2_grpc.GRPCInferenceServiceServicer):
     """The protocol over the served models. Whoever is answered at all is answered by a server that is ready."""
 
-    def __init__(self, models: Models, inspecting: Inspecting, *, version: str) -> None:
-        self._models, self._inspecting, self._version = models, inspecting, version
+    def __init__(
+        self, models: Models, inspecting: Inspecting, cataloguing: Cataloguing, *, version: str
+    ) -> None:
+        self._models, self._version = models, version
+        self._inspecting, self._cataloguing = inspecting, cataloguing
 
     @override
     async def ServerLive(self, request: wire.ServerLiveRequest, context: Context) -> wire.ServerLiveResponse:
@@ -82,46 +126,57 @@ class OpenInferenceRpc(open_inference_pb2_grpc.GRPCInferenceServiceServicer):
         self, request: wire.ModelMetadataRequest, context: Context
     ) -> wire.ModelMetadataResponse:
         model = self._find(request.name, request.version)
-        width, height = model.inspector.bundle.manifest.preprocess.size_wh
+        width, height = model.bundle.manifest.preprocess.size_wh
         tensor = wire.ModelMetadataResponse.TensorMetadata
-        shapes = {"logits": [-1, len(model.inspector.labels)], "embedding": [-1, -1], "cam": [-1, -1, -1, -1]}
         return wire.ModelMetadataResponse(
             name=model.name,
             versions=[model.version],
             platform="onnxruntime_onnx",
             inputs=[tensor(name=session.INPUT, datatype="UINT8", shape=[-1, height, width, 3])],
             outputs=[
-                tensor(name=name, datatype=datatype, shape=shapes.get(name, [-1]))
-                for name, (datatype, _) in _OUTPUTS.items()
+                tensor(name=name, datatype=one.datatype, shape=[-1, *one.shape])
+                for name, one in _outputs(model).items()
             ],
         )
 
     @override
     async def ModelInfer(self, request: wire.ModelInferRequest, context: Context) -> wire.ModelInferResponse:
         model = self._find(request.model_name, request.model_version)
-        asked = [output.name for output in request.outputs] or list(_OUTPUTS)
-        unknown = [name for name in asked if name not in _OUTPUTS]
+        roles = (Role.CATALOG,) if isinstance(model, CatalogModel) else (Role.INSPECT, Role.STATION)
+        current_call().principal.require(*roles, what=f"ModelInfer of '{model.name}'")
+        outputs = _outputs(model)
+        asked = [output.name for output in request.outputs] or list(outputs)
+        unknown = [name for name in asked if name not in outputs]
         if unknown:
-            raise _wrong("outputs", f"expected names among {', '.join(_OUTPUTS)}, found '{unknown[0]}'")
+            raise _wrong("outputs", f"expected names among {', '.join(outputs)}, found '{unknown[0]}'")
         lane, deadline = _lane(request), current_call().deadline
         pictures = await asyncio.to_thread(_pictures, request, model)  # megabytes, perhaps number by number
-        judged = await _all(
-            self._inspecting.judge(model, Order(image=picture, deadline=deadline, lane=lane))
-            for picture in pictures
+        answers = await _all(
+            self._answer(model, picture, deadline=deadline, lane=lane) for picture in pictures
         )
         response = wire.ModelInferResponse(model_name=model.name, model_version=model.version, id=request.id)
         for name in asked:
-            _append(response, name, judged)
+            _append(response, name, outputs[name], answers)
         return response
 
-    def _find(self, name: str, version: str) -> InspectionModel:
-        model = self._models.inspection(name)
+    async def _answer(
+        self, model: Loaded, picture: bytes | Prepared, *, deadline: float, lane: Lane
+    ) -> Judged | Placed:
+        if isinstance(model, CatalogModel):
+            product = Product(photos=(picture,))
+            return await self._cataloguing.place(
+                model, Placing(product=product, deadline=deadline, lane=lane)
+            )
+        return await self._inspecting.judge(model, Order(image=picture, deadline=deadline, lane=lane))
+
+    def _find(self, name: str, version: str) -> Loaded:
+        model = self._models.get(name)
         if version not in {"", model.version}:
             raise NotFoundError(f"model '{name}': expected version {model.version}, found '{version}'")
         return model
 
 
-async def _all(judging: Iterable[Coroutine[Any, Any, Judged]]) -> list[Judged]:
+async def _all(judging: Iterable[Coroutine[Any, Any, Judged | Placed]]) -> list[Judged | Placed]:
     """What comes of all; where one fails, the others are cancelled and its error is raised."""
     try:
         async with asyncio.TaskGroup() as group:
@@ -142,7 +197,7 @@ def _lane(request: wire.ModelInferRequest) -> Lane:
     return _PRIORITIES[found]
 
 
-def _pictures(request: wire.ModelInferRequest, model: InspectionModel) -> Sequence[bytes | Prepared]:
+def _pictures(request: wire.ModelInferRequest, model: Loaded) -> Sequence[bytes | Prepared]:
     """The pictures of the one input, encoded or prepared."""
     if len(request.inputs) != 1 or request.inputs[0].name != session.INPUT:
         found = ", ".join(one.name for one in request.inputs) or "none"
@@ -156,7 +211,7 @@ def _pictures(request: wire.ModelInferRequest, model: InspectionModel) -> Sequen
         if shape not in {(len(encoded),), (len(encoded), 1)}:
             raise _wrong("inputs[0].shape", f"expected ({len(encoded)},) for as many pictures, found {shape}")
         return encoded
-    width, height = model.inspector.bundle.manifest.preprocess.size_wh
+    width, height = model.bundle.manifest.preprocess.size_wh
     expected = (shape[0], height, width, 3)
     if given.datatype != "UINT8" or shape != expected:
         raise _wrong(
@@ -192,9 +247,10 @@ def _byte_strings(data: bytes) -> list[bytes]:
     return found
 
 
-def _append(response: wire.ModelInferResponse, name: str, judged: Sequence[Judged]) -> None:
-    datatype, value_of = _OUTPUTS[name]
-    values = [value_of(one) for one in judged]
+def _append(
+    response: wire.ModelInferResponse, name: str, output: _Output, answers: Sequence[Judged | Placed]
+) -> None:
+    datatype, values = output.datatype, [output.value(one) for one in answers]
     if datatype == "BYTES":
         shape: Sequence[int] = (len(values),)
         raw = b"".join(len(value).to_bytes(4, "little") + value for value in values)

@@ -12,13 +12,13 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from PIL import Image
 
 from tests.catalog_bundles import PREPROCESS, stranger
-from tests.e2e.serving import Server, inspection_of, wrong_fields
+from tests.e2e.serving import Server, inference_of, inspection_of, shown, wrong_fields
 from tests.e2e.shops import Asker, png, product, refusal, said
 from vision.catalog.categorize import open_categorizer
 from vision.catalog.item import Item
 from vision.image import encode_png
 from vision.preprocess import prepare_bytes
-from vision.v1 import catalog_pb2, inspection_pb2
+from vision.v1 import catalog_pb2, inspection_pb2, open_inference_pb2
 
 pytestmark = pytest.mark.slow
 
@@ -248,3 +248,39 @@ def test_both_kinds_of_models_are_served_side_by_side(shop: Server, kim: Asker) 
     assert error.code() is Code.NOT_FOUND
     assert "served for catalogs: shop" in said(error)
     assert shop.metric('loupe_categorizations_total{model="shop",status="answered"}') > 0
+
+
+# --- the open inference protocol
+
+
+def test_other_clients_ask_a_catalog_model_by_the_open_inference_protocol(
+    kim: Asker, shop_tokens: dict[str, str]
+) -> None:
+    metadata = shown(shop_tokens["kim"])
+    stub = inference_of(kim.channel)
+    pictures = [png("sneakers", 1), png("tees", 2)]
+    encoded = b"".join(len(one).to_bytes(4, "little") + one for one in pictures)
+    request = open_inference_pb2.ModelInferRequest(model_name="shop", raw_input_contents=[encoded])
+    request.inputs.add(name="image", datatype="BYTES", shape=[2])
+
+    described = stub.ModelMetadata(open_inference_pb2.ModelMetadataRequest(name="shop"), metadata=metadata)
+    answer = stub.ModelInfer(request, metadata=metadata)
+    error = refusal(lambda: stub.ModelInfer(request, metadata=shown(shop_tokens["line"])))
+
+    names = [
+        "logits_department",
+        "logits_family",
+        "logits_kind",
+        "embedding",
+        "category",
+        "probability",
+        "status",
+    ]
+    assert [one.name for one in described.outputs] == names
+    outputs = dict(zip([one.name for one in answer.outputs], answer.raw_output_contents, strict=True))
+    assert outputs["category"] == b"\x08\0\0\0sneakers\x04\0\0\0tees"
+    assert list(next(one for one in answer.outputs if one.name == "logits_kind").shape) == [2, 7]
+    assert error.code() is Code.PERMISSION_DENIED
+    # and a catalog's token does not judge parts
+    request.model_name = "plates"
+    assert refusal(lambda: stub.ModelInfer(request, metadata=metadata)).code() is Code.PERMISSION_DENIED

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from server.loading import InspectionModel, Opening
+from server.loading import CatalogModel, InspectionModel, Opening
 from server.models import Models
 from tests.bundles import make_bundle
+from tests.catalog_bundles import make_catalog_bundle
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +42,15 @@ async def models(bundle: Path, tmp_path: Path) -> AsyncIterator[Models]:
 @pytest.fixture
 def model(models: Models) -> InspectionModel:
     return models.inspection("plates")
+
+
+@pytest_asyncio.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[CatalogModel]:
+    """The tests' shop, served one photo at a time."""
+    folder = tmp_path / "shops"
+    folder.mkdir()
+    make_catalog_bundle(folder / "shop-1.0.loupe")
+    found = Models(folder, Opening(max_batch=1))
+    await found.load_all()
+    yield found.catalog("shop")
+    await found.close()

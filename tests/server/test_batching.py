@@ -141,6 +141,23 @@ async def test_a_full_house_refuses_whatever_the_deadline() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_request_of_several_items_takes_as_many_places() -> None:
+    rig = Rig(max_waiting=5)
+    until = time.monotonic() + 600
+
+    with rig.batcher.admitted(deadline=until, lane=Lane.LINE, items=4):
+        assert rig.batcher.inside == 4
+        with (
+            pytest.raises(OverloadedError, match="4 requests inside"),
+            rig.batcher.admitted(deadline=until, lane=Lane.LINE, items=2),
+        ):
+            pass
+    with rig.batcher.admitted(deadline=until, lane=Lane.LINE, items=9):  # an empty house takes any
+        assert rig.batcher.inside == 9
+    assert rig.batcher.inside == 0
+
+
+@pytest.mark.asyncio
 async def test_a_deadline_in_the_past_is_not_even_queued() -> None:
     rig = Rig()
 

@@ -1,8 +1,8 @@
 """`loupe catalog categorize`: one product's place in the tree and why, or a whole table of products."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,9 +19,11 @@ from vision.catalog.bulk.results import FAULT, check_target
 from vision.catalog.categorize import Asked, Categorizer, open_categorizer
 from vision.catalog.item import Item
 from vision.catalog.reasons import Reasons, reasons
+from vision.commands.catalog_remote import Told, categorize_on, pairs
 from vision.commands.categorizations import as_json, reasons_as_json, shown, shown_reasons
 from vision.commands.options import TrustedKeys, trust
 from vision.commands.output import JsonFlag, Output, bar
+from vision.commands.remote import ModelOption, Server, ServerOption, TlsCaOption, TokenFileOption
 from vision.errors import SettingsError
 from vision.files import write_bytes
 from vision.image import Pixels, encode_png
@@ -30,7 +32,9 @@ from vision.preprocess import prepare_file
 from vision.qualify import Choice, choose
 
 Images = Annotated[list[Path], typer.Argument(help="Photos of one product.", show_default=False)]
-BundleOption = Annotated[Path, typer.Option(help="A bundle folder or .loupe file.", show_default=False)]
+BundleOption = Annotated[
+    Path | None, typer.Option(help="A bundle folder or .loupe file.", show_default=False)
+]
 Title = Annotated[str, typer.Option(help="Its title, in any language.", show_default=False)]
 Attributes = Annotated[
     list[str], typer.Option("--attribute", help="NAME=VALUE; may come several times.", show_default=False)
@@ -58,7 +62,7 @@ TitleColumn = Annotated[
 
 def categorize(
     context: typer.Context,
-    bundle: BundleOption,
+    bundle: BundleOption = None,
     images: Images = [],  # noqa: B006  (typer reads the default)
     title: Title = "",
     attribute: Attributes = [],  # noqa: B006  (as above)
@@ -70,6 +74,10 @@ def categorize(
     out: Out = None,
     title_column: TitleColumn = None,
     trusted_key: TrustedKeys = [],  # noqa: B006  (as above)
+    server: ServerOption = None,
+    model: ModelOption = None,
+    token_file: TokenFileOption = None,
+    tls_ca: TlsCaOption = None,
     json: JsonFlag = False,
 ) -> None:
     """Place a product, or a table of products, in the shop's tree of categories.
@@ -78,6 +86,8 @@ def categorize(
     column `error`; the exit code is then 2. Interrupted, the same command goes on where it was.
 
     Example: `loupe catalog categorize shoe.jpg sole.jpg --bundle shop.loupe --title "Court sneakers" --attribute season=summer --explain`
+
+    Example: `loupe catalog categorize shoe.jpg --server 127.0.0.1:50051 --title "Court sneakers"`
 
     Example: `loupe catalog categorize --bundle shop.loupe --input items.csv --images photos --out results.parquet`
     """
@@ -91,13 +101,19 @@ def categorize(
     }
     table_alone = {"--images": folder, "--out": out, "--title-column": title_column}
     _refuse(context, *((one_alone, "without --input") if items else (table_alone, "with --input alone")))
+    if (bundle is None) == (server is None) or (server is not None and items is not None):
+        context.fail("Expected --bundle, or --server for one product.")
     if items is None:
-        item = Told(photos=tuple(images), title=title, attributes=_attributes(context, attribute))
-        keys, required = trust(trusted_key)
-        categorizer = open_categorizer(bundle, trusted=keys, require_signature=required)
-        _one(categorizer, item, output, language=language, explaining=explaining, heatmap=heatmap)
+        told = Told(photos=tuple(images), title=title, attributes=pairs(attribute, "--attribute"))
+        if server is not None:
+            place = Server(address=server, model=model or "", token_file=token_file, tls_ca=tls_ca)
+            categorize_on(place, told, output, language=language, explaining=explaining, heatmap=heatmap)
+        elif bundle is not None:
+            keys, required = trust(trusted_key)
+            categorizer = open_categorizer(bundle, trusted=keys, require_signature=required)
+            _one(categorizer, told, output, language=language, explaining=explaining, heatmap=heatmap)
         return
-    if out is None:
+    if out is None or bundle is None:
         context.fail("Missing option '--out'.")
     check_target(out)
     by = _by(bundle, trusted_key)
@@ -113,25 +129,6 @@ def _refuse(context: typer.Context, options: Mapping[str, Any], where: str) -> N
     given = [name for name, value in options.items() if value]
     if given:
         context.fail(f"{given[0]} goes {where}.")
-
-
-def _attributes(context: typer.Context, given: Sequence[str]) -> dict[str, str]:
-    told: dict[str, str] = {}
-    for one in given:
-        name, equals, value = one.partition("=")
-        if not (name and equals) or name in told:
-            context.fail(f"--attribute: expected NAME=VALUE, each name once, found '{one}'.")
-        told[name] = value
-    return told
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What a person says of one product."""
-
-    photos: tuple[Path, ...]
-    title: str
-    attributes: Mapping[str, str]
 
 
 def _one(

@@ -6,6 +6,7 @@ with each result `result_id`, `repeated`, `model`, and more timings) stands besi
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -72,7 +73,7 @@ def inspect_on(
     Raises:
         LoupeError: the server cannot be asked anything at all.
     """
-    with _client(server) as client:
+    with open_client(server) as client:
         model = _chosen(server, client.models())
         results, codes = _judged(client, server, images, heatmap=heatmap, explaining=explaining)
     certificate = model.certificate if model else None
@@ -111,13 +112,30 @@ def token_of(token_file: Path | None, environment: Mapping[str, str]) -> str | N
     return token
 
 
-def _client(server: Server) -> "Client":
+@contextmanager
+def needing_grpc() -> Iterator[None]:
+    """Say which extra is missing where an import in the block needs gRPC.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     try:
-        from vision.client import Client, Tls  # noqa: PLC0415  (part of an extra)
+        yield
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] not in {"grpc", "google"}:
             raise
         raise MissingExtraError("server", error.name) from error
+
+
+def open_client(server: Server) -> "Client":
+    """A client of the server; its user closes it.
+
+    Raises:
+        MissingExtraError: gRPC is not installed.
+        SettingsError: the address, the token or a TLS file is not what it must be.
+    """
+    with needing_grpc():
+        from vision.client import Client, Tls  # noqa: PLC0415  (part of an extra)
     tls = Tls(ca=server.tls_ca) if server.tls_ca else None
     return Client(server.address, token=token_of(server.token_file, os.environ), tls=tls)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from server.rpc.rules import FieldsError, check
 from vision.errors import InputError
-from vision.v1 import inspection_pb2, models_pb2, open_inference_pb2, rules_pb2
+from vision.v1 import catalog_pb2, inspection_pb2, models_pb2, open_inference_pb2, rules_pb2
 
 Field = descriptor_pb2.FieldDescriptorProto
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -172,3 +172,16 @@ def test_a_field_that_this_server_does_not_know_is_let_through() -> None:
     )
 
     assert broken(newer) == {}
+
+
+def test_messages_within_are_checked_and_named_by_their_way() -> None:
+    product = catalog_pb2.Product(title="x" * 10_001)
+    values = {"colour": catalog_pb2.AttributeValues(values=["red"]), "size": catalog_pb2.AttributeValues()}
+
+    assert broken(catalog_pb2.CategorizeRequest(product=product)) == {
+        "product.title": "expected at most 10000 characters, found 10001"
+    }
+    assert broken(catalog_pb2.SearchSimilarRequest(text="a", attributes=values)) == {
+        "attributes['size'].values": "expected a value, found none"
+    }
+    assert broken(catalog_pb2.CategorizeRequest(product=catalog_pb2.Product(attributes={"a": "b"}))) == {}

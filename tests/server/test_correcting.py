@@ -1,0 +1,65 @@
+"""What people say is filled in from the tree, and checked against it; the test set's digests are read to the last line."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.correcting import completed, read_frozen
+from tests.catalog_bundles import TREE
+from vision.errors import CatalogError, SettingsError
+
+
+def test_the_levels_above_follow_where_there_is_one_way() -> None:
+    assert completed(TREE, {"kind": "sneakers"}) == {
+        "department": "footwear",
+        "family": "shoes",
+        "kind": "sneakers",
+    }
+    # a family without kinds stands for itself below
+    assert completed(TREE, {"family": "belts"}) == {
+        "department": "clothing",
+        "family": "belts",
+        "kind": "belts",
+    }
+
+
+def test_what_does_not_follow_is_left_open() -> None:
+    assert completed(TREE, {"kind": "wool_socks"}) == {"family": "socks", "kind": "wool_socks"}
+    assert completed(TREE, {"kind": "wool_socks", "department": "footwear"})["department"] == "footwear"
+    assert completed(TREE, {"department": "clothing"}) == {"department": "clothing"}
+
+
+def test_labels_of_different_ways_are_refused() -> None:
+    with pytest.raises(CatalogError, match="one way through the tree, found family 'tops', kind 'sneakers'"):
+        completed(TREE, {"family": "tops", "kind": "sneakers"})
+
+
+@given(st.sampled_from(range(len(TREE.paths))), st.sets(st.sampled_from(TREE.levels), min_size=1))
+def test_whatever_levels_of_a_way_are_told_the_rest_agrees_with_it(place: int, told: set[str]) -> None:
+    way = {
+        level: TREE.labels(level)[int(label)]
+        for level, label in zip(TREE.levels, TREE.paths[place], strict=True)
+    }
+
+    found = completed(TREE, {level: way[level] for level in told})
+
+    assert told <= found.keys()
+    assert found.items() <= way.items()
+
+
+def test_digests_are_read_as_sha256sum_writes_them(tmp_path: Path) -> None:
+    (tmp_path / "frozen").write_text(f"{'A' * 64}  a.jpg\n\n{'b' * 64} *b c.jpg\n")
+
+    assert read_frozen(tmp_path / "frozen") == {"a" * 64, "b" * 64}
+    assert read_frozen(None) == frozenset()
+
+
+def test_a_line_that_is_no_digest_is_named(tmp_path: Path) -> None:
+    (tmp_path / "frozen").write_text(f"{'a' * 64}\nphoto.jpg\n")
+
+    with pytest.raises(SettingsError, match=r"frozen: line 2: expected a SHA-256 in hex, found 'photo.jpg'"):
+        read_frozen(tmp_path / "frozen")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        read_frozen(tmp_path / "nowhere")
