@@ -144,6 +144,7 @@ def test_a_bundle_that_became_corrupt_is_refused_and_the_loaded_one_goes_on(
         "",
         "plates",
         "vision.v1.InspectionService",
+        "vision.v1.CatalogService",
         "vision.v1.ModelService",
         "vision.v1.FleetService",
         "inference.GRPCInferenceService",
@@ -177,6 +178,7 @@ def test_reflection_lists_the_services_and_describes_them(channel: grpc.Channel)
 
     assert {one.name for one in listed.list_services_response.service} == {
         "vision.v1.InspectionService",
+        "vision.v1.CatalogService",
         "vision.v1.ModelService",
         "vision.v1.FleetService",
         "inference.GRPCInferenceService",

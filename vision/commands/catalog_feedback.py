@@ -11,10 +11,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from vision.commands.catalog_remote import HERE, ServerOption, TlsCaOption, TokenFileOption, pairs
+from vision.commands.catalog_remote import HERE, ServerOption, pairs
 from vision.commands.output import JsonFlag, Output
-from vision.commands.remote import Server, open_client
-from vision.errors import InputError
+from vision.commands.remote import Server, TlsCaOption, TokenFileOption, open_client
+from vision.errors import InputError, SettingsError
 from vision.files import write_bytes
 
 if TYPE_CHECKING:  # gRPC is part of an extra
@@ -76,7 +76,7 @@ def lessons(
     """
     place = Server(address=server, token_file=token_file, tls_ca=tls_ca)
     if not disputed and out is None:
-        raise typer.BadParameter("expected --out or --disputed")
+        raise SettingsError("expected --out or --disputed, found neither")
     with open_client(place) as client:
         found = client.catalog.export_feedback(disputed=disputed, photos=not disputed)
     counts = {

@@ -14,14 +14,12 @@ from vision.commands.catalog_remote import (
     HERE,
     ModelOption,
     ServerOption,
-    TlsCaOption,
-    TokenFileOption,
     as_json,
     pairs,
     path_tree,
 )
 from vision.commands.output import JsonFlag, Output, bar
-from vision.commands.remote import Server, needing_grpc, open_client
+from vision.commands.remote import Server, TlsCaOption, TokenFileOption, needing_grpc, open_client
 from vision.errors import LoupeError
 from vision.image import IMAGE_SUFFIXES
 

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import click
 import typer
 from rich.console import RenderableType
 from rich.markup import escape
@@ -13,14 +12,12 @@ from rich.table import Table
 from rich.tree import Tree
 
 from vision.commands.output import Output
-from vision.commands.remote import Server, TlsCaOption, TokenFileOption, open_client
+from vision.commands.remote import Server, open_client
 from vision.errors import SettingsError
 from vision.files import write_bytes
 
 if TYPE_CHECKING:  # gRPC is part of an extra, and only needed where a server is named
     from vision.client.catalog_values import Categorized, Category, CategoryReasons
-
-__all__ = ["TlsCaOption", "TokenFileOption"]
 
 HERE: Final = "127.0.0.1:50051"
 ServerOption = Annotated[str, typer.Option(help="The server's address: host:port or unix:PATH.")]
@@ -43,13 +40,13 @@ def pairs(given: Sequence[str], what: str) -> dict[str, str]:
     """NAME=VALUE pairs.
 
     Raises:
-        UsageError: one is none, or a name comes twice.
+        SettingsError: one is none, or a name comes twice.
     """
     told: dict[str, str] = {}
     for one in given:
         name, equals, value = one.partition("=")
         if not (name and equals) or name in told:
-            raise click.UsageError(f"{what}: expected NAME=VALUE, each name once, found '{one}'.")
+            raise SettingsError(f"{what}: expected NAME=VALUE, each name once, found '{one}'")
         told[name] = value
     return told
 

@@ -12,14 +12,12 @@ from vision.commands.catalog_remote import (
     HERE,
     ModelOption,
     ServerOption,
-    TlsCaOption,
-    TokenFileOption,
     as_json,
     pairs,
     path_tree,
 )
 from vision.commands.output import JsonFlag, Output
-from vision.commands.remote import Server, needing_grpc, open_client
+from vision.commands.remote import Server, TlsCaOption, TokenFileOption, needing_grpc, open_client
 from vision.commands.verdicts import judgement
 from vision.files import write_bytes
 
