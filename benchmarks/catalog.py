@@ -24,7 +24,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.common import Figure, emit, parser
 from benchmarks.runs import ensure
-from training.catalog.certify import fit_temperature, grid_from, promise
+from training.catalog.certify import fit_temperature, promise, sequence
 from training.catalog.export import load_catalog_network, reading_of
 from training.catalog.figures import right_at, subset_figures
 from training.catalog.plan import plan_catalog
@@ -111,7 +111,7 @@ def promises(given: Given) -> list[Figure]:
     )
     whole = tune.reading.modalities
     temperature = fit_temperature(tune, whole)
-    grid = grid_from(tune.by_level(whole, temperature)[-1].max(1))
+    grid = sequence(*_finest(tune, temperature), RISK)
     sure, right = _finest(calibration, temperature)
     made = promise("fine_label", sure, right, grid, max_risk=RISK, confidence=CONFIDENCE)
     test_sure, test_right = _finest(test, temperature)

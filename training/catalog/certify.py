@@ -1,9 +1,9 @@
 """From which probability on an answer is wrong seldom enough: thresholds with an exact bound on the risk of the answers given.
 
-For each level and each subset of the modalities the thresholds of a fixed grid are tested from the strictest to the loosest, each by the
-exact binomial test on the items that it answers, stopping at the first that fails (fixed-sequence testing, Angelopoulos et al. 2021, Learn
-then Test, arXiv:2110.01052): selective classification with guaranteed risk (Geifman & El-Yaniv 2017, arXiv:1705.08500). The grid begins
-where enough items are answered for the test to be able to pass at all. Nothing here reads a picture.
+For each level and each subset of the modalities a sequence of thresholds is tested, each looser than the last, by the exact binomial test
+on the items that it answers, stopping at the first that fails (fixed-sequence testing, Angelopoulos et al. 2021, Learn then Test,
+arXiv:2110.01052): selective classification with guaranteed risk (Geifman & El-Yaniv 2017, arXiv:1705.08500). Where the sequence begins is
+the tune part's to say: the very strictest threshold answers so few items that one mistake would end it. Nothing here reads a picture.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from scipy.stats import binom
 
 from training.catalog.figures import right_at
 from training.catalog.score import CatalogScored
-from training.statistics import units_needed, upper_bound
+from training.statistics import upper_bound
 from vision.catalog.certificate import LevelPromise
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
-SHARES: Final = 100  # thresholds tested: the quantiles of the tune part's probabilities
+SHARES: Final = 100
 
 
 def fit_temperature(scored: CatalogScored, subset: Sequence[str]) -> float:
@@ -36,34 +36,40 @@ def fit_temperature(scored: CatalogScored, subset: Sequence[str]) -> float:
     return round(float(np.exp(found.x)), 6)
 
 
-def grid_from(sure: Floats) -> Floats:
-    """Thresholds to test, strictest first: quantiles of the tune part's probabilities, so that each step answers about as many more."""
-    return np.unique(np.round(np.quantile(sure, np.linspace(0, 1, SHARES + 1)), 6))[::-1]
+def sequence(sure: Floats, right: Flags, max_risk: float) -> Floats:
+    """Thresholds to test, strictest first, from the tune part's probabilities (N,) and whether they were right.
+
+    They are quantiles of the probabilities, so that each answers about as many more, and begin with the one that the tune part would
+    pass most surely.
+    """
+    grid = np.unique(np.round(np.quantile(sure, np.linspace(0, 1, SHARES + 1)), 6))[::-1]
+    answered, wrong = _counts(sure, right, grid)
+    return grid[int(np.argmin(binom.cdf(wrong, answered, max_risk))) :]
+
+
+def _counts(sure: Floats, right: Flags, grid: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """How many are answered at each threshold, and how many of them wrongly."""
+    answered = len(sure) - np.searchsorted(np.sort(sure), grid, side="left")
+    wrong = int((~right).sum()) - np.searchsorted(np.sort(sure[~right]), grid, side="left")
+    return answered, wrong
 
 
 def promise(
     level: str, sure: Floats, right: Flags, grid: Floats, *, max_risk: float, confidence: float
 ) -> LevelPromise:
-    """The loosest threshold that passes before the first that fails, and its bound; without one the strictest's is told.
+    """The loosest threshold that passes before the first that fails, and its bound; without one the first's is told.
 
     Args:
         sure, right: of calibration items, the most probable label's probability (N,) and whether it is right.
-        grid: thresholds fixed before, strictest first.
+        grid: the sequence, fixed before, strictest first.
     """
-    order = np.sort(sure)
-    answered = len(sure) - np.searchsorted(order, grid, side="left")
-    wrong = np.array([int((~right & (sure >= threshold)).sum()) for threshold in grid])
-    # too few answers could never pass, so testing them would only end the sequence
-    start = int(np.argmax(answered >= units_needed(max_risk, confidence)))
-    passes = binom.cdf(wrong, answered, max_risk) <= 1 - confidence
-    passes[:start] = False
-    end = start
-    while end < len(grid) and passes[end]:
-        end += 1
-    chosen = max(end - 1, start)
+    answered, wrong = _counts(sure, right, grid)
+    fails = binom.cdf(wrong, answered, max_risk) > 1 - confidence
+    passed = int(np.argmax(fails)) if fails.any() else len(grid)
+    chosen = max(passed - 1, 0)
     return LevelPromise(
         level=level,
-        threshold=float(grid[chosen]) if end > start else None,
+        threshold=float(grid[chosen]) if passed else None,
         answered=int(answered[chosen]),
         wrong=int(wrong[chosen]),
         of=len(sure),
@@ -80,7 +86,7 @@ def promises(
     max_risk: float,
     confidence: float,
 ) -> tuple[LevelPromise, ...]:
-    """A promise for each level, by one subset of the modalities; `grids` are the tune part's, one a level."""
+    """A promise for each level, by one subset of the modalities; `grids` are the sequences, one a level."""
     by_level = calibration.by_level(subset, temperature)
     return tuple(
         promise(

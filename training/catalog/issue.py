@@ -5,8 +5,11 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from training.catalog.certify import promises
-from training.catalog.pack import grid_name
+import numpy as np
+import numpy.typing as npt
+
+from training.catalog.certify import promises, sequence
+from training.catalog.pack import tune_names
 from training.catalog.score import CatalogScored, Reading, score, session_scorer
 from training.data import group_fingerprints
 from training.issue import opened_arrays, unseen_digest
@@ -105,7 +108,14 @@ def _certificate(
 ) -> CatalogCertificate:
     levels, modalities = range(len(scored.logits)), scored.reading.modalities
     names = {subset_name(one): one for one in subsets(modalities)}
-    grids = opened_arrays(bundle, [grid_name(file, name, level) for name in names for level in levels])
+    arrays = opened_arrays(
+        bundle, [one for name in names for level in levels for one in tune_names(file, name, level)]
+    )
+
+    def grid(name: str, level: int) -> npt.NDArray[np.float64]:
+        sure, right = (arrays[one] for one in tune_names(file, name, level))
+        return sequence(sure.astype(np.float64), right, asked.max_risk)
+
     return CatalogCertificate(
         model_file=file,
         model_sha256=bundle.manifest.files[file].sha256,
@@ -117,7 +127,7 @@ def _certificate(
             name: promises(
                 scored,
                 subset,
-                [grids[grid_name(file, name, level)] for level in levels],
+                [grid(name, level) for level in levels],
                 temperature=reading.temperatures[name],
                 max_risk=asked.max_risk,
                 confidence=asked.confidence,

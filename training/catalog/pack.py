@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from training.catalog.certify import fit_temperature, grid_from
-from training.catalog.figures import evaluate
+from training.catalog.certify import fit_temperature
+from training.catalog.figures import evaluate, right_at
 from training.catalog.run import CatalogRun
 from training.catalog.score import CatalogScored, told
 from training.data import classes_of
@@ -64,7 +64,7 @@ def pack(
         **seen_arrays([*run.role("train"), *run.role("tune")]),
     }
     for file, one in made.items():
-        reference |= _grids(file, one.tuned, readings[file])
+        reference |= _tune_arrays(file, one.tuned, readings[file])
     manifest = Manifest(
         name=name,
         version=version,
@@ -131,18 +131,22 @@ def _reading(scored: CatalogScored, compact: projection.Projection, novelty: Nov
     )
 
 
-def grid_name(file: str, subset: str, level: int) -> str:
-    """Of the array in `reference.npz` that holds the thresholds to test."""
-    return f"grid_{file}_{subset}_{level}"
+def tune_names(file: str, subset: str, level: int) -> tuple[str, str]:
+    """Of the arrays in `reference.npz` with the tune part's probabilities, and whether they were right."""
+    return f"tune_sure_{file}_{subset}_{level}", f"tune_right_{file}_{subset}_{level}"
 
 
-def _grids(file: str, scored: CatalogScored, reading: FileReading) -> dict[str, Any]:
-    """Thresholds for `training.catalog.issue` to test, fixed here, before any calibration data are seen."""
-    return {
-        grid_name(file, subset_name(one), level): grid_from(probabilities.max(1))
-        for one in subsets(scored.reading.modalities)
-        for level, probabilities in enumerate(scored.by_level(one, reading.temperatures[subset_name(one)]))
-    }
+def _tune_arrays(file: str, scored: CatalogScored, reading: FileReading) -> dict[str, Any]:
+    """From which `training.catalog.issue` fixes what it will test, before any calibration data are seen."""
+    arrays: dict[str, Any] = {}
+    for subset in subsets(scored.reading.modalities):
+        name = subset_name(subset)
+        by_level = scored.by_level(subset, reading.temperatures[name])
+        for level, probabilities in enumerate(by_level):
+            sure, right = tune_names(file, name, level)
+            arrays[sure] = probabilities.max(1).astype(np.float32)
+            arrays[right] = right_at(scored, by_level, level)
+    return arrays
 
 
 def _blank(run: CatalogRun) -> npt.NDArray[np.uint8]:

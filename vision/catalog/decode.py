@@ -29,12 +29,10 @@ def path_probabilities(
 
 def level_probabilities(by_path: Floats, paths: Paths, sizes: Sequence[int]) -> list[Floats]:
     """For each level its classes' probabilities (N, C), from those of the paths (N, P)."""
-    marginals = []
-    for index, size in enumerate(sizes):
-        through = np.zeros((len(paths), size))
-        through[np.arange(len(paths)), paths[:, index]] = 1
-        marginals.append(by_path @ through)
-    return marginals
+    return [
+        np.array([np.bincount(paths[:, index], one, size) for one in by_path]).reshape(-1, size)
+        for index, size in enumerate(sizes)
+    ]
 
 
 def best_path_through(by_path: Floats, paths: Paths, level: int, label: int) -> int:

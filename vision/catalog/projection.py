@@ -42,7 +42,7 @@ class Projection:
         """
         if embeddings.ndim != 2 or embeddings.shape[1] != len(self.axes):
             raise SettingsError(f"embeddings: expected shape (N, {len(self.axes)}), found {embeddings.shape}")
-        return unit(unit(embeddings) @ self.axes)
+        return unit(np.einsum("nd,dk->nk", unit(embeddings), self.axes))  # not `@`, as in `Novelty.scores`
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """For a bundle's `reference.npz`."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.catalog.certify import grid_from, promise
+from training.catalog.certify import promise, sequence
 from training.catalog.compare import paired, verdict
 from training.statistics import upper_bound
 
@@ -19,7 +19,7 @@ def population(seed: int = 0, count: int = 4000) -> tuple[np.ndarray, np.ndarray
 
 def test_a_promise_is_broken_as_seldom_as_its_confidence_says() -> None:
     sure, right = population()
-    grid, rng = grid_from(population(1)[0]), np.random.default_rng(2)
+    grid, rng = sequence(*population(1), 0.1), np.random.default_rng(2)
     broken = 0
     for _ in range(400):
         rows = rng.integers(0, len(sure), 600)
@@ -31,7 +31,7 @@ def test_a_promise_is_broken_as_seldom_as_its_confidence_says() -> None:
 
 def test_the_bound_of_a_promise_is_within_what_was_asked() -> None:
     sure, right = population()
-    made = promise("kind", sure, right, grid_from(sure), max_risk=0.1, confidence=0.95)
+    made = promise("kind", sure, right, sequence(sure, right, 0.1), max_risk=0.1, confidence=0.95)
     assert made.threshold is not None
     assert made.upper <= 0.1
     assert made.answered == int((sure >= made.threshold).sum())
@@ -39,9 +39,18 @@ def test_the_bound_of_a_promise_is_within_what_was_asked() -> None:
     assert 0.1 < made.coverage < 1
 
 
+def test_one_mistake_among_the_surest_does_not_end_the_sequence() -> None:
+    sure, right = population()
+    right[np.argsort(-sure)[:3]] = False
+    grid = sequence(*population(1), 0.1)
+    made = promise("kind", sure, right, grid, max_risk=0.1, confidence=0.95)
+    assert made.threshold is not None
+    assert (np.diff(grid) < 0).all()
+
+
 def test_too_few_items_or_too_many_mistakes_promise_nothing() -> None:
     sure, right = population(count=20)
-    few = promise("kind", sure, right, grid_from(sure), max_risk=0.05, confidence=0.95)
+    few = promise("kind", sure, right, sequence(sure, right, 0.05), max_risk=0.05, confidence=0.95)
     assert few.threshold is None
     wrong = promise(
         "kind", np.full(500, 0.9), np.zeros(500, bool), np.array([0.9]), max_risk=0.05, confidence=0.95

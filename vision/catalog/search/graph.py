@@ -33,7 +33,7 @@ class Effort:
 
     connectivity: int = 16
     adding: int = 96
-    searching: int = 96
+    searching: int = 192
 
 
 class Graph:

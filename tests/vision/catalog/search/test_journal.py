@@ -86,7 +86,7 @@ def test_a_full_disk_refuses_a_frame_and_keeps_the_others(tmp_path: Path) -> Non
     path = tmp_path / "journal-000000"
     written(path, PAYLOADS)
     journal = Journal(path, read(path, last=True)[1])
-    with files_of_at_most(64), pytest.raises(StorageError, match="journal-000000: cannot be written"):
+    with files_of_at_most(64 * 1024), pytest.raises(StorageError, match="journal-000000: cannot be written"):
         journal.append(b"x" * 100_000)
     assert payloads_in(path, last=False) == PAYLOADS
     journal.append(b"room again")
