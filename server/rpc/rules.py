@@ -1,6 +1,7 @@
 """The rules that stand beside the fields in the .proto files, applied to a message.
 
-Takes any message, gives what breaks its rules and those of the messages in it, field by field. Rules are read from the descriptors (`vision.v1.rules`), once a message type.
+Takes any message, gives what breaks its rules and those of the messages in it, field by field. The messages of a list are checked by whoever
+reads it, one by one: a wrong one must not cost the others. Rules are read from the descriptors (`vision.v1.rules`), once a message type.
 """
 
 import re
@@ -49,19 +50,19 @@ def _violations(message: Message, path: str = "") -> Iterator[Violation]:
         if complaint:
             yield Violation(path + name, complaint)
     for field, value in message.ListFields():
-        for name, inner in _messages(field, value):
+        for name, inner in _within(field, value):
             yield from _violations(inner, f"{path}{name}.")
 
 
-def _messages(field: FieldDescriptor, value: Any) -> Iterator[tuple[str, Message]]:
-    """The messages in a field that is set, with the names by which they are found; those of other packages have no rules."""
+def _within(field: FieldDescriptor, value: Any) -> Iterator[tuple[str, Message]]:
+    """The messages in a field that is set, a list's left out, with the names by which they are found."""
     if field.message_type is None:
         return
     if not field.is_repeated:
         yield field.name, value
-    elif not field.message_type.GetOptions().map_entry:
-        yield from ((f"{field.name}[{index}]", one) for index, one in enumerate(value))
-    elif field.message_type.fields_by_name["value"].message_type is not None:
+    elif (
+        field.message_type.GetOptions().map_entry and field.message_type.fields_by_name["value"].message_type
+    ):
         yield from ((f"{field.name}[{key!r}]", one) for key, one in value.items())
 
 
