@@ -90,6 +90,8 @@ def long_ones(given: argparse.Namespace) -> dict[str, list[str]]:
         }
     if given.groceries and given.fashion:
         folders = ["--data", given.fashion, "--data", str(Path(given.groceries).parent)]
+        grocery = ["--fashion", given.fashion, "--grocery", str(Path(given.groceries).parent)]
+        scripts["catalog"] = ["catalog", *grocery, "--work", str(work / "catalog")]
         scripts["catalog, search"] = ["catalog_search", *folders, "--work", str(work / "catalog-search")]
     if given.groceries:
         photographs = ["--data", given.groceries, "--images", given.grocery_images]
