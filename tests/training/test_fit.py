@@ -117,7 +117,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_like_one_that_was_not(tmp_path: 
     fit(whole, tmp_path / "whole" / "run")
     planned(tmp_path / "killed")
     script = (
-        "import sys; from pathlib import Path; from training.fit import fit; from training.run import read_run; "
+        "import sys; from pathlib import Path; from training.fit import fit; from training.run import Run, read_run; "
         "out = Path(sys.argv[1]); fit(read_run(out, Run), out)"
     )
     out = tmp_path / "killed" / "run"
@@ -139,7 +139,7 @@ def test_the_first_interrupt_leaves_a_checkpoint_to_go_on_from(tmp_path: Path) -
     planned(tmp_path, epochs=40)
     out = tmp_path / "run"
     script = (
-        "import sys; from pathlib import Path; from training.fit import fit; from training.run import read_run\n"
+        "import sys; from pathlib import Path; from training.fit import fit; from training.run import Run, read_run\n"
         "out = Path(sys.argv[1])\n"
         "try:\n    fit(read_run(out, Run), out)\nexcept KeyboardInterrupt:\n    sys.exit(130)\n"
     )
@@ -164,7 +164,7 @@ def test_a_full_disk_is_said_to_be_one(tmp_path: Path) -> None:
 def fit_on_two(folder: Path) -> subprocess.CompletedProcess[str]:
     """The planned run in two processes, started by a third."""
     script = (
-        "import sys\nfrom pathlib import Path\nfrom training.fit import fit\nfrom training.run import read_run\n"
+        "import sys\nfrom pathlib import Path\nfrom training.fit import fit\nfrom training.run import Run, read_run\n"
         "if __name__ == '__main__':\n    out = Path(sys.argv[1])\n    fit(read_run(out, Run), out, devices=2)\n"
     )
     launcher = folder / "launch.py"

@@ -134,7 +134,7 @@ def test_an_unknown_recipe_is_refused(train: Train, tmp_path: Path, recipe: str)
     refused(
         train("--recipe", recipe),
         "SettingsError",
-        f"--recipe: expected one of resnet18, resnet50, resnet50-fine or a .toml file, found '{recipe}'",
+        f"--recipe: expected one of resnet18, resnet50, resnet50-catalog, resnet50-fine or a .toml file, found '{recipe}'",
     )
     assert not (tmp_path / "run").exists()
 
@@ -150,7 +150,6 @@ def test_a_recipe_that_is_wrong_names_the_field(train: Train, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--task", "catalog"], "--task: expected inspection, found 'catalog'"),
         (["--where", "line=east"], "expected a column 'line'"),
         (["--split-column", "fold"], "expected a column 'fold'"),
     ],
