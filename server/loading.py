@@ -5,6 +5,7 @@
 
 import statistics
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Final, TypeVar
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from typing_extensions import override
 
 from server.batching import Batcher, Cost, Runs, best_batch, fit_cost
 from vision.bundle import Bundle, open_bundle
@@ -66,13 +68,25 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Ready:
+class _Ready(ABC):
     """What models of all tasks have."""
 
     path: Path
     digest: str
     cost: Cost
     load_s: float
+
+    @property
+    @abstractmethod
+    def bundle(self) -> Bundle: ...
+
+    @property
+    def name(self) -> str:
+        return self.bundle.manifest.name
+
+    @property
+    def version(self) -> str:
+        return self.bundle.manifest.version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,16 +97,9 @@ class InspectionModel(_Ready):
     batcher: InspectionBatcher
 
     @property
+    @override
     def bundle(self) -> Bundle:
         return self.inspector.bundle
-
-    @property
-    def name(self) -> str:
-        return self.bundle.manifest.name
-
-    @property
-    def version(self) -> str:
-        return self.bundle.manifest.version
 
     @property
     def identity(self) -> Identity:
@@ -107,16 +114,9 @@ class CatalogModel(_Ready):
     batcher: CatalogBatcher
 
     @property
+    @override
     def bundle(self) -> Bundle:
         return self.categorizer.bundle
-
-    @property
-    def name(self) -> str:
-        return self.bundle.manifest.name
-
-    @property
-    def version(self) -> str:
-        return self.bundle.manifest.version
 
     @property
     def identity(self) -> Identity:

@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,7 @@ _MAX_ARRAYS_BYTES: Final = 1024**3
 _CHUNK: Final = 1024 * 1024
 _FILE_NAME: Final = r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,99}$"  # flat: no separators, no leading dot
 
+M = TypeVar("M", bound=BaseModel)
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,63}$")]
 Version = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+){0,3}([A-Za-z0-9.+\-]{0,40})$")]
 FileName = Annotated[str, Field(pattern=_FILE_NAME)]
@@ -224,6 +225,23 @@ def _check_digest(path: Path, name: str, entry: FileEntry, digest: str, size: in
         raise BundleError(f"{path}: {name}: expected {entry.bytes} bytes, found {size}")
     if digest != entry.sha256:
         raise BundleError(f"{path}: {name}: expected sha256 {entry.sha256}, found {digest}")
+
+
+def decision_of(bundle: Bundle, task: str, kind: type[M]) -> M:
+    """A bundle's decision part, as its task's spec.
+
+    Raises:
+        BundleError: it is a bundle of another task, or a field is wrong.
+    """
+    manifest = bundle.manifest
+    if manifest.task != task:
+        raise BundleError(f"{bundle.path}: task: expected '{task}', found '{manifest.task}'")
+    try:
+        return kind.model_validate(manifest.decision)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise BundleError(f"{bundle.path}: decision.{field}: {first['msg']}") from error
 
 
 def describe(path: Path) -> tuple[Manifest, str]:

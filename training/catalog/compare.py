@@ -9,14 +9,12 @@ import numpy.typing as npt
 from scipy.stats import binomtest
 
 from training.catalog.figures import right_at
-from training.catalog.score import CatalogScored, Reading, score, session_scorer
+from training.catalog.score import CatalogScored, score_bundle
 from training.manifest import Item
 from training.statistics import Rate, rate
 from vision.bundle import Bundle
-from vision.catalog.spec import bundled_taxonomy, catalog_spec
 from vision.errors import CatalogError
 from vision.qualify import choose
-from vision.session import Session
 
 SIGNIFICANT = 0.05
 
@@ -79,7 +77,7 @@ def compare_bundles(
         BundleError: one cannot be used.
     """
     items = [*test, *corrected]
-    scored = [_scored(bundle, items, advance) for bundle in (first, second)]
+    scored = [score_bundle(one, choose(one), items, advance=advance) for one in (first, second)]
     levels = scored[0].reading.taxonomy.levels
     if scored[1].reading.taxonomy.levels != levels:
         raise CatalogError(
@@ -113,13 +111,6 @@ def verdict(test: Paired, corrected: Paired | None) -> tuple[bool, str]:
 
 def _sure(one: Paired) -> bool:
     return one.p_value < SIGNIFICANT
-
-
-def _scored(bundle: Bundle, items: Sequence[Item], advance: Callable[[int], None]) -> CatalogScored:
-    spec, choice = catalog_spec(bundle), choose(bundle)
-    reading = Reading.of_bundle(spec, bundled_taxonomy(bundle, spec), bundle.manifest.preprocess)
-    session = Session(bundle.read(choice.file), name=choice.file, threads=choice.threads)
-    return score(session_scorer(session), items, reading, advance=advance)
 
 
 def _right(scored: CatalogScored) -> list[npt.NDArray[np.bool_]]:

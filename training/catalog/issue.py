@@ -19,7 +19,6 @@ from vision.catalog.certificate import CatalogCertificate
 from vision.catalog.spec import (
     CalibrationOpening,
     FileReading,
-    bundled_taxonomy,
     catalog_spec,
     subset_name,
     subsets,
@@ -70,7 +69,7 @@ def issue_catalog(
         StorageError: the disk refused; the bundle is as it was.
     """
     spec = catalog_spec(bundle)
-    reading = Reading.of_bundle(spec, bundled_taxonomy(bundle, spec), bundle.manifest.preprocess)
+    reading = Reading.of_bundle(bundle)
     arrays = opened_arrays(bundle, ["seen", "seen_groups"])
     seen = set(arrays["seen"].tolist())
     once: dict[str, Item] = {}

@@ -19,7 +19,7 @@ from vision.catalog import projection
 from vision.catalog.novelty import MAX_REFERENCE, Novelty
 from vision.catalog.spec import TAXONOMY, CatalogSpec, FileReading, subset_name, subsets
 from vision.golden import golden_arrays
-from vision.inspection.novelty import radius
+from vision.inspection.novelty import choose_reference, radius
 from vision.inspection.quality import limits_from
 from vision.session import Outputs, Session
 
@@ -111,14 +111,8 @@ def _golden(run: CatalogRun, made: Mapping[str, Made]) -> dict[str, Any]:
 
 
 def _reference_rows(known: CatalogScored, seed: int) -> npt.NDArray[np.int64]:
-    """Up to `MAX_REFERENCE` rows, every finest label as evenly present as it can be."""
     labels = sorted({item.label for item in known.items})
-    classes, rng = classes_of(known.items, labels), np.random.default_rng(seed)
-    turns = np.zeros(len(classes), np.int64)
-    for label in range(len(labels)):
-        members = rng.permutation(np.flatnonzero(classes == label))
-        turns[members] = np.arange(len(members))
-    return np.sort(np.argsort(turns, kind="stable")[:MAX_REFERENCE])
+    return choose_reference(classes_of(known.items, labels), seed=seed, most=MAX_REFERENCE)
 
 
 def _reading(scored: CatalogScored, compact: projection.Projection, novelty: Novelty) -> FileReading:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +14,16 @@ from training.catalog.run import TitleColumn
 from training.data import digest_and_prepare
 from training.manifest import Item
 from training.processor import kind_here
+from vision.bundle import Bundle
 from vision.catalog.attributes import AttributeSpec
 from vision.catalog.decode import level_probabilities, path_probabilities
 from vision.catalog.outputs import ATTRIBUTES, EMBEDDING, IMAGE, TEXT
-from vision.catalog.spec import CatalogSpec, subset_name, subsets
+from vision.catalog.spec import bundled_taxonomy, catalog_spec, subsets
 from vision.catalog.taxonomy import Taxonomy
 from vision.image import Pixels
 from vision.inspection.quality import Quality, measure
 from vision.preprocess import PreprocessSpec
+from vision.qualify import Choice
 from vision.session import Beside, Outputs, Session
 
 Scorer = Callable[[Pixels, Beside], Outputs]
@@ -41,9 +44,19 @@ class Reading:
         return (IMAGE, *([TEXT] if self.title else []), *([ATTRIBUTES] if self.attributes else []))
 
     @classmethod
-    def of_bundle(cls, spec: CatalogSpec, taxonomy: Taxonomy, preprocess: PreprocessSpec) -> "Reading":
-        title = TitleColumn(column=spec.title_column or "title", spec=spec.text) if spec.text else None
-        return cls(taxonomy=taxonomy, title=title, attributes=spec.attributes, preprocess=preprocess)
+    def of_bundle(cls, bundle: Bundle) -> Self:
+        """As a catalog bundle has it.
+
+        Raises:
+            BundleError: it is none, or its tree is another than its model's.
+        """
+        spec = catalog_spec(bundle)
+        return cls(
+            taxonomy=bundled_taxonomy(bundle, spec),
+            title=TitleColumn(column=spec.title_column or "title", spec=spec.text) if spec.text else None,
+            attributes=spec.attributes,
+            preprocess=bundle.manifest.preprocess,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +66,6 @@ class CatalogScored:
     Attributes:
         logits: for each level (N, S, C), the subsets of the modalities as the graph counts them.
         allowed: bool (N, P), the paths that the items' labels leave open.
-        given: bool (N, M), which modalities each item has.
     """
 
     items: tuple[Item, ...]
@@ -63,10 +75,6 @@ class CatalogScored:
     qualities: tuple[Quality, ...]
     digests: tuple[str, ...]
     allowed: npt.NDArray[np.bool_]
-
-    @property
-    def groups(self) -> list[str]:
-        return [item.group for item in self.items]
 
     def by_path(self, subset: Sequence[str], temperature: float = 1.0) -> npt.NDArray[np.float64]:
         """Probabilities (N, P) of the paths by a subset of the modalities."""
@@ -82,15 +90,9 @@ class CatalogScored:
 
     def truth(self, level: int) -> npt.NDArray[np.bool_]:
         """Which labels of a level are right, (N, C): one, or several where an item's labels leave it open."""
-        paths, size = self.reading.taxonomy.paths, self.logits[level].shape[2]
-        on = np.zeros((len(paths), size))
-        on[np.arange(len(paths)), paths[:, level]] = 1
-        return np.asarray(self.allowed @ on > 0)
-
-
-def subset_names(reading: Reading) -> tuple[str, ...]:
-    """What the subsets are called, in the graph's order without the empty one."""
-    return tuple(map(subset_name, subsets(reading.modalities)))
+        sizes = [one.shape[2] for one in self.logits]
+        through = level_probabilities(self.allowed.astype(np.float64), self.reading.taxonomy.paths, sizes)
+        return np.asarray(through[level] > 0)
 
 
 def score(
@@ -148,6 +150,19 @@ def told(items: Sequence[Item], reading: Reading) -> dict[str, npt.NDArray[np.in
 def session_scorer(session: Session) -> Scorer:
     """A session as a scorer."""
     return lambda pictures, rows: session.run(pictures, beside=rows)
+
+
+def score_bundle(
+    bundle: Bundle, choice: Choice, items: Sequence[Item], *, advance: Callable[[int], None] = lambda _: None
+) -> CatalogScored:
+    """What a bundle's file says of items.
+
+    Raises:
+        ImageError, CatalogError: as `score`.
+        BundleError: the bundle cannot be used.
+    """
+    session = Session(bundle.read(choice.file), name=choice.file, threads=choice.threads)
+    return score(session_scorer(session), items, Reading.of_bundle(bundle), advance=advance)
 
 
 def torch_scorer(network: CatalogNetwork, *, device: str | None = None) -> Scorer:

@@ -1,6 +1,6 @@
 """What `loupe evaluate` and `loupe certify` do with the catalog task: its figures and its promises, judged and shown."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.markup import escape
@@ -9,15 +9,11 @@ from rich.table import Table
 from training.catalog.export import load_catalog_network, reading_of
 from training.catalog.figures import CatalogEvaluation
 from training.catalog.run import CatalogRun
-from training.catalog.score import CatalogScored, Reading, score, session_scorer, torch_scorer
+from training.catalog.score import CatalogScored, score, torch_scorer
 from training.manifest import Item
 from training.run import read_run
 from training.statistics import Rate
-from vision.bundle import Bundle
 from vision.catalog.certificate import CatalogCertificate
-from vision.catalog.spec import bundled_taxonomy, catalog_spec
-from vision.qualify import Choice
-from vision.session import Session
 
 
 def score_run(
@@ -26,17 +22,6 @@ def score_run(
     """What a catalog run's network says of items."""
     reading = reading_of(read_run(folder, CatalogRun))
     return score(torch_scorer(load_catalog_network(folder)), items, reading, advance=advance)
-
-
-def score_bundle(
-    bundle: Bundle, choice: Choice, items: Sequence[Item], *, advance: Callable[[int], None] = lambda _: None
-) -> tuple[CatalogScored, Mapping[str, float]]:
-    """What a bundle's file says of items, and its temperatures."""
-    spec = catalog_spec(bundle)
-    reading = Reading.of_bundle(spec, bundled_taxonomy(bundle, spec), bundle.manifest.preprocess)
-    session = Session(bundle.read(choice.file), name=choice.file, threads=choice.threads)
-    scored = score(session_scorer(session), items, reading, advance=advance)
-    return scored, spec.files[choice.file].temperatures
 
 
 def figures_table(figures: CatalogEvaluation) -> Table:

@@ -12,7 +12,8 @@ from rich.table import Table
 
 from training.catalog.figures import evaluate as evaluate_catalog
 from training.catalog.run import CatalogRun
-from training.commands.catalog_figures import figures_table, score_bundle, score_run
+from training.catalog.score import score_bundle
+from training.commands.catalog_figures import figures_table, score_run
 from training.commands.options import Data, GroupColumn, Images, SplitColumn, Where, items_of, manifest_of
 from training.data import fingerprint
 from training.evaluate import Evaluation, Judged, judged
@@ -24,6 +25,7 @@ from training.run import Run, read_run, task_of
 from training.score import Scored, score, torch_scorer
 from training.statistics import Rate
 from vision.bundle import REFERENCE, Bundle, describe, open_bundle
+from vision.catalog.spec import catalog_spec
 from vision.commands.output import JsonFlag, Output, bar
 from vision.errors import SettingsError
 from vision.files import append_line
@@ -141,7 +143,8 @@ def _evaluate_catalog(
         else:
             chosen = choose(bundle)
             choice = Choice(file=file, threads=chosen.threads) if file else chosen
-            scored, temperatures = score_bundle(bundle, choice, items, advance=advance)
+            scored = score_bundle(bundle, choice, items, advance=advance)
+            temperatures = catalog_spec(bundle).files[choice.file].temperatures
     figures = evaluate_catalog(scored, temperatures=temperatures, slice_by=slice_by or None)
     _opened(model, bundle, split, output)
     output.result({"model": str(model), "split": split, **figures.to_json()}, figures_table(figures))

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from vision.bundle import Bundle, Manifest
+from vision.bundle import Bundle, Manifest, decision_of
 from vision.catalog.attributes import AttributeSpec
 from vision.catalog.certificate import CatalogCertificate
 from vision.catalog.outputs import ATTRIBUTES, IMAGE, TEXT
@@ -90,15 +90,7 @@ def catalog_spec(bundle: Bundle) -> CatalogSpec:
         BundleError: it is no catalog bundle, or a field is wrong.
         CertificateError: a certificate was issued for something else.
     """
-    manifest = bundle.manifest
-    if manifest.task != "catalog":
-        raise BundleError(f"{bundle.path}: task: expected 'catalog', found '{manifest.task}'")
-    try:
-        spec = CatalogSpec.model_validate(manifest.decision)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise BundleError(f"{bundle.path}: decision.{field}: {first['msg']}") from error
+    manifest, spec = bundle.manifest, decision_of(bundle, "catalog", CatalogSpec)
     if set(spec.files) != set(manifest.models):
         raise BundleError(
             f"{bundle.path}: decision.files: expected {sorted(manifest.models)}, found {sorted(spec.files)}"

@@ -45,12 +45,14 @@ def reference(embeddings: npt.NDArray[np.floating]) -> Reference:
     return Reference(_unit(embeddings.astype(np.float32)))
 
 
-def choose_reference(labels: npt.NDArray[np.int64], *, seed: int = 0) -> npt.NDArray[np.int64]:
-    """Indices of at most `MAX_REFERENCE` parts, every class as evenly present as it can be."""
+def choose_reference(
+    labels: npt.NDArray[np.int64], *, seed: int = 0, most: int = MAX_REFERENCE
+) -> npt.NDArray[np.int64]:
+    """Indices of at most `most` parts, every class as evenly present as it can be."""
     rng = np.random.default_rng(seed)
     waiting = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
     turns = [(turn, column) for column, members in enumerate(waiting) for turn in range(len(members))]
-    chosen = [waiting[column][turn] for turn, column in sorted(turns)[:MAX_REFERENCE]]
+    chosen = [waiting[column][turn] for turn, column in sorted(turns)[:most]]
     return np.sort(np.array(chosen, np.int64))
 
 

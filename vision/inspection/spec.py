@@ -2,9 +2,9 @@
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from vision.bundle import Bundle, Manifest
+from vision.bundle import Bundle, Manifest, decision_of
 from vision.errors import BundleError
 from vision.inspection.certificate import Certificate
 from vision.inspection.policy import Policy
@@ -70,15 +70,7 @@ def inspection_spec(bundle: Bundle) -> InspectionSpec:
         BundleError: it is no inspection bundle, or a field is wrong.
         CertificateError: a certificate was issued for something else.
     """
-    manifest = bundle.manifest
-    if manifest.task != "inspection":
-        raise BundleError(f"{bundle.path}: task: expected 'inspection', found '{manifest.task}'")
-    try:
-        spec = InspectionSpec.model_validate(manifest.decision)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise BundleError(f"{bundle.path}: decision.{field}: {first['msg']}") from error
+    manifest, spec = bundle.manifest, decision_of(bundle, "inspection", InspectionSpec)
     if spec.good not in manifest.labels:
         raise BundleError(
             f"{bundle.path}: decision.good: expected one of {manifest.labels}, found '{spec.good}'"

@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,8 @@ from vision.catalog.search.signature import unknown
 from vision.catalog.search.terms import Lists, Numbers, narrowed
 from vision.catalog.search.values import Filter, Hit
 from vision.errors import SearchIndexError
+
+M = TypeVar("M", bound=BaseModel)
 
 MANIFEST: Final = "manifest.json"
 GRAPH: Final = "graph.usearch"
@@ -165,7 +167,7 @@ def open_base(folder: Path, identity: Identity, effort: Effort, *, verify: bool)
         SearchIndexError: a file is missing, truncated, damaged, or of another model or dimension.
         MissingExtraError: it has a graph, and usearch is not installed.
     """
-    manifest = _manifest(folder / MANIFEST)
+    manifest = read_value(folder / MANIFEST, BaseManifest)
     if manifest.identity != identity:
         raise SearchIndexError(f"{folder / MANIFEST}: expected {identity}, found {manifest.identity}")
     for name, entry in manifest.files.items():
@@ -194,9 +196,14 @@ def open_base(folder: Path, identity: Identity, effort: Effort, *, verify: bool)
         ) from error
 
 
-def _manifest(path: Path) -> BaseManifest:
+def read_value(path: Path, kind: type[M]) -> M:
+    """A JSON file of an index as what it holds.
+
+    Raises:
+        SearchIndexError: it cannot be read, or a field is wrong.
+    """
     try:
-        return BaseManifest.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes())
     except OSError as error:
         raise SearchIndexError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:

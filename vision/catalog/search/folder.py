@@ -16,10 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
-
 from vision.catalog.search import journal
-from vision.catalog.search.base import Identity
+from vision.catalog.search.base import Identity, read_value
 from vision.errors import SearchIndexError, StorageError
 from vision.files import held, write_bytes
 
@@ -81,7 +79,7 @@ def claim(folder: Path, identity: Identity) -> None:
             raise SearchIndexError(f"{path}: expected what says whose index this is, found no file")
         begin(folder, identity, 0)
         return
-    found = _identity(path)
+    found = read_value(path, Identity)
     for name in ("model", "dimension"):
         expected, there = getattr(identity, name), getattr(found, name)
         if there != expected:
@@ -92,17 +90,6 @@ def begin(folder: Path, identity: Identity, number: int) -> None:
     """An empty journal, and then what says that this is an index."""
     journal.create(journal_path(folder, number))
     write_bytes(folder / IDENTITY, identity.model_dump_json(indent=2).encode())
-
-
-def _identity(path: Path) -> Identity:
-    try:
-        return Identity.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise SearchIndexError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "content"
-        raise SearchIndexError(f"{path}: {place}: {first['msg']}") from error
 
 
 def numbers(folder: Path) -> tuple[int, range]:
