@@ -8,6 +8,7 @@
     │   ├── BundleError         a model bundle is damaged, unsigned or not understood
     │   │   └── CertificateError    a certificate speaks of another model
     │   ├── SearchIndexError    a search index is damaged, or of another model
+    │   ├── ImageryError        a brief, cut-out, scene model or image cannot be used
     │   ├── SettingsError       an option, recipe or configuration file is wrong
     │   └── NotFoundError       what was named is not kept here
     ├── GuardError              a model was refused: parity or accuracy was not kept
@@ -17,6 +18,7 @@
     ├── PermissionDeniedError   who asks is known and may not
     ├── OverloadedError         no time or no room for one more request; says when to come again
     ├── DeadlineError           the caller's time ran out before there was an answer
+    ├── CancelledError          somebody asked for the work to be stopped
     ├── RemoteError             a server failed at what it was asked for
     │   ├── RequestError            it refuses what the request holds; an InputError too, exit 2
     │   ├── RemotePermissionError   a PermissionDeniedError, in the server's words
@@ -66,6 +68,10 @@ class CertificateError(BundleError):
 
 class SearchIndexError(InputError):
     """A search index is damaged, of another model or dimension, or no index at all."""
+
+
+class ImageryError(InputError):
+    """A brief, cut-out, scene model or image of the imagery pipeline cannot be used."""
 
 
 class SettingsError(InputError):
@@ -150,3 +156,7 @@ class UnsupportedError(RemoteError):
 
 class WireError(RemoteError):
     """A message is incomplete, or of a newer Loupe: it holds what this one does not understand."""
+
+
+class CancelledError(LoupeError):
+    """The work was stopped because somebody asked for that; what it had made so far is not kept."""

@@ -23,6 +23,7 @@ CODES: Final[tuple[tuple[type[Exception], grpc.StatusCode], ...]] = (
     (errors.InputError, grpc.StatusCode.INVALID_ARGUMENT),
     (errors.OverloadedError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (errors.DeadlineError, grpc.StatusCode.DEADLINE_EXCEEDED),
+    (errors.CancelledError, grpc.StatusCode.CANCELLED),
     (errors.StorageError, grpc.StatusCode.UNAVAILABLE),
     (errors.LoupeError, grpc.StatusCode.INTERNAL),
 )

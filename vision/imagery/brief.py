@@ -1,0 +1,79 @@
+"""What a designer asks for: a scene in words, a layout, the marketplaces it is for, how many candidates, from which seed.
+
+The product's photo and its mask travel beside the brief, as bytes. A brief says nothing of how it is carried out but the generator's name.
+"""
+
+import unicodedata
+from enum import StrEnum
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+PLAIN_WHITE: Final = "plain-white"
+PROCEDURAL: Final = "procedural"
+STUDIO: Final = "studio-64"
+
+MAX_WORDS: Final = 1000  # characters; CLIP's text encoders read 77 tokens at most
+MAX_SIDE_PX: Final = 4096
+MIN_SIDE_PX: Final = 256
+MAX_SEED: Final = 2**32 - 1
+
+
+class Light(StrEnum):
+    """Where the light comes from."""
+
+    LEFT = "left"
+    RIGHT = "right"
+    ABOVE = "above"
+
+
+class Layout(BaseModel):
+    """How the scene is arranged; what is absent is left to the generator.
+
+    Attributes:
+        horizon: where the table's far edge meets the wall, as a share of the frame's height from the top.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    horizon: float | None = Field(default=None, ge=0.2, le=0.9)
+    light: Light | None = None
+
+
+def _one_line(words: str) -> str:
+    for character in words:
+        if unicodedata.category(character) in {"Cc", "Cs", "Co", "Cn"}:
+            raise ValueError(f"expected words on one line, found the character U+{ord(character):04X}")
+    words = unicodedata.normalize("NFC", words).strip()
+    if not words:
+        raise ValueError("expected words, found nothing but spaces")
+    return words
+
+
+class Brief(BaseModel):
+    """One order of candidates.
+
+    Attributes:
+        scene: the scene in words, English or Chinese; of the product it says nothing.
+        rules: names of the rule sets that the images are for, the first being the one the product is placed by.
+        generator: what makes the scene: a name above, or that of a model folder that the worker was given.
+        size_wh: of the lossless master, in pixels.
+        seed: of the first candidate; the n-th one has `seed + n - 1`, modulo 2**32.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    scene: Annotated[str, Field(min_length=1, max_length=MAX_WORDS), AfterValidator(_one_line)]
+    rules: tuple[str, ...] = Field(min_length=1, max_length=8)
+    generator: str = Field(default=STUDIO, pattern=r"[a-z0-9][a-z0-9._-]{0,63}")
+    layout: Layout = Layout()
+    size_wh: tuple[
+        Annotated[int, Field(ge=MIN_SIDE_PX, le=MAX_SIDE_PX)],
+        Annotated[int, Field(ge=MIN_SIDE_PX, le=MAX_SIDE_PX)],
+    ] = (1600, 1600)
+    count: int = Field(default=4, ge=1, le=16)
+    seed: int = Field(default=0, ge=0, le=MAX_SEED)
+
+    def seed_of(self, number: int) -> int:
+        """The seed of candidate `number`, counted from 1."""
+        return (self.seed + number - 1) % (MAX_SEED + 1)
