@@ -28,6 +28,7 @@ EXPECTED: Final = {
     "InputError": Code.INVALID_ARGUMENT,
     "ImageError": Code.INVALID_ARGUMENT,
     "CatalogError": Code.INVALID_ARGUMENT,
+    "ImageryError": Code.INVALID_ARGUMENT,
     "SettingsError": Code.INVALID_ARGUMENT,
     "BundleError": Code.FAILED_PRECONDITION,
     "CertificateError": Code.FAILED_PRECONDITION,
@@ -37,6 +38,7 @@ EXPECTED: Final = {
     "PermissionDeniedError": Code.PERMISSION_DENIED,
     "OverloadedError": Code.RESOURCE_EXHAUSTED,
     "DeadlineError": Code.DEADLINE_EXCEEDED,
+    "CancelledError": Code.CANCELLED,
 }
 # Raised by training, at the line, by commands before a server runs, by clients of one, and where an index is opened, which is made anew then.
 NEVER_IN_A_CALL: Final = {
