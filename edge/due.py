@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Final, Protocol
 
+from edge.clockwork import awake_at
 from edge.ports import Encoder, Pulse
 from edge.travel import Travel
 from vision.errors import DeviceError
@@ -74,7 +75,7 @@ class _AtMoment:
         return asyncio.timeout_at(self._due - lead_s)
 
     async def there(self) -> float:
-        await asyncio.sleep(self._due - asyncio.get_running_loop().time())
+        await awake_at(self._due)
         return self._due
 
 
@@ -168,7 +169,6 @@ class _AtCount:
                 self._hurry = lambda: None
 
     async def there(self) -> float:
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(self._at_s + self._limit_s):
                 moment = await asyncio.shield(self.moment)
@@ -177,7 +177,7 @@ class _AtCount:
             raise DeviceError(
                 f"not at the gate {self._limit_s} s after its trigger: the belt moved {self._moved:.0f} of {self._counts} counts"
             ) from error
-        await asyncio.sleep(moment - loop.time())
+        await awake_at(moment)
         return moment
 
     def give_up(self, why: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
 
+from edge.clockwork import exact_loop
 from edge.ledger import Outcome
 from edge.listeners import Listener, attended
 from edge.soon import soon
@@ -91,7 +92,8 @@ class StationThread(threading.Thread):
     @override
     def run(self) -> None:
         try:
-            asyncio.run(self._work())
+            with asyncio.Runner(loop_factory=exact_loop) as runner:
+                runner.run(self._work())
         except LoupeError as error:
             self._error = str(error)
         except Exception as error:  # noqa: BLE001  (other stations go on; this one's end is told like any other)

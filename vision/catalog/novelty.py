@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from vision.catalog.projection import unit
+from vision.cosine import cosines, unit
 from vision.errors import BundleError
 
 NEIGHBOURS: Final = 3
@@ -31,8 +31,7 @@ class Novelty:
     def scores(self, vectors: Floats) -> Floats:
         """Scores (N,) of vectors (N, d) of length 1, 0 (the same direction as the nearest) to 2."""
         nearest = min(NEIGHBOURS, len(self.vectors))
-        # not `@`: BLAS would share one product out to threads that then spin for 60 ms, on cores that the models need
-        similarity = np.einsum("nd,md->nm", vectors, self.vectors)
+        similarity = cosines(vectors, self.vectors)
         mean = np.partition(similarity, -nearest, axis=1)[:, -nearest:].mean(axis=1)
         return np.asarray(np.maximum(1 - mean, 0), np.float32)  # rounding may take a cosine beyond 1
 

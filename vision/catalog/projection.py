@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
+from vision.cosine import unit
 from vision.errors import BundleError, SettingsError
 
 DIMENSION: Final = 256
@@ -42,7 +43,7 @@ class Projection:
         """
         if embeddings.ndim != 2 or embeddings.shape[1] != len(self.axes):
             raise SettingsError(f"embeddings: expected shape (N, {len(self.axes)}), found {embeddings.shape}")
-        return unit(np.einsum("nd,dk->nk", unit(embeddings), self.axes))  # not `@`, as in `Novelty.scores`
+        return unit(np.einsum("nd,dk->nk", unit(embeddings), self.axes))  # not `@`, as in `vision.cosine`
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """For a bundle's `reference.npz`."""
@@ -89,10 +90,3 @@ def _signed(directions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Each direction with its largest value positive: which way round it comes is the library's whim."""
     largest = np.abs(directions).argmax(axis=0)
     return np.asarray(directions * np.sign(directions[largest, np.arange(directions.shape[1])]))
-
-
-def unit(vectors: npt.NDArray[np.floating]) -> Floats:
-    """Rows of length 1; one of no length stays so."""
-    wide = np.asarray(vectors, np.float32)  # lengths in float16 would be off by more than the vectors are
-    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
-    return np.asarray(wide / np.maximum(lengths, 1e-12), np.float32)

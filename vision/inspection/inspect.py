@@ -20,7 +20,7 @@ from vision.image import Frame
 from vision.inspection import drift as drift_test
 from vision.inspection import novelty, quality
 from vision.inspection.policy import Verdict, decide
-from vision.inspection.prediction import Prediction, defect_probability, probabilities, split_batch
+from vision.inspection.prediction import Prediction, probabilities, split_batch
 from vision.inspection.spec import FileDecision, inspection_spec
 from vision.preprocess import Prepared, prepare
 from vision.qualify import Choice, choose
@@ -133,7 +133,8 @@ class Inspector:
         if self.drift is not None and watch and fault is None:
             self.drift = self.drift.update(distance)
         drifted = self.drift is not None and self.drift.alarm
-        probability = float(defect_probability(prediction.logits, decision.temperature, self.good))
+        shares = probabilities(prediction.logits, decision.temperature)
+        probability = float(1 - shares[self.good])
         chosen, reason, detail = decide(
             decision.policy,
             probability,
@@ -141,7 +142,6 @@ class Inspector:
             novelty=distance / decision.novelty_radius,
             void=drifted and self.on_drift == "review_all",
         )
-        shares = probabilities(prediction.logits, decision.temperature)
         return Verdict(
             decision=chosen,
             reason=reason,

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from vision.cosine import cosines, unit
 from vision.errors import BundleError, SettingsError
 
 NEIGHBOURS: Final = 3
@@ -29,7 +30,7 @@ class Reference:
     def distances(self, embeddings: Embeddings) -> npt.NDArray[np.float32]:
         """Distances (N,) of embeddings (N, D), 0 (the same direction) to 2 (the opposite)."""
         nearest = min(NEIGHBOURS, len(self.embeddings))
-        similarity = _unit(embeddings) @ self.embeddings.T
+        similarity = cosines(unit(embeddings), self.embeddings)
         top = np.partition(similarity, -nearest, axis=1)[:, -nearest:]
         return np.asarray(1 - top.mean(axis=1), np.float32)
 
@@ -42,7 +43,7 @@ def reference(embeddings: npt.NDArray[np.floating]) -> Reference:
     """
     if embeddings.ndim != 2 or len(embeddings) == 0:
         raise BundleError(f"reference embeddings: expected shape (M, D) with M > 0, found {embeddings.shape}")
-    return Reference(_unit(embeddings.astype(np.float32)))
+    return Reference(unit(embeddings))
 
 
 def choose_reference(
@@ -72,8 +73,3 @@ def radius(distances: npt.NDArray[np.floating], *, false_alarm: float) -> float:
     rank = math.ceil((len(distances) + 1) * (1 - false_alarm))
     ordered = np.sort(np.asarray(distances, float))
     return float(ordered[rank - 1] if rank <= len(ordered) else 1.5 * ordered[-1])
-
-
-def _unit(embeddings: Embeddings) -> Embeddings:
-    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return np.asarray(embeddings / np.maximum(lengths, 1e-12), np.float32)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vision.catalog.novelty import Novelty
-from vision.catalog.projection import Projection, fit, unit
+from vision.catalog.projection import Projection, fit
+from vision.cosine import unit
 from vision.errors import BundleError, SettingsError
 
 
