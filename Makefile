@@ -6,7 +6,7 @@ EXTRAS := server,postgres,edge,modbus,mqtt,gpio,rtsp,parquet,training,demo,dev
 # where google/rpc/*.proto lie once installed
 COMMON = $$($(BIN)/python -c 'import google.rpc, pathlib; print(pathlib.Path(list(google.rpc.__path__)[0]).parents[1])')
 PROTOC = $(BIN)/python -m grpc_tools.protoc -Iproto -I$(COMMON)
-SERVICES := inspection models open_inference fleet catalog
+SERVICES := inspection models open_inference fleet catalog imagery
 DATA ?=
 IMAGES ?=
 GROCERIES ?=

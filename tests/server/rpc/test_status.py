@@ -33,6 +33,7 @@ EXPECTED: Final = {
     "BundleError": Code.FAILED_PRECONDITION,
     "CertificateError": Code.FAILED_PRECONDITION,
     "NotFoundError": Code.NOT_FOUND,
+    "StateError": Code.FAILED_PRECONDITION,
     "StorageError": Code.UNAVAILABLE,
     "AuthenticationError": Code.UNAUTHENTICATED,
     "PermissionDeniedError": Code.PERMISSION_DENIED,
@@ -43,7 +44,7 @@ EXPECTED: Final = {
 # Raised by training, at the line, by commands before a server runs, by clients of one, and where an index is opened, which is made anew then.
 NEVER_IN_A_CALL: Final = {
     "ManifestError", "SearchIndexError", "GuardError", "MissingExtraError", "DeviceError",
-    "RemoteError", "RequestError", "RemotePermissionError", "StateError", "UnavailableError", "UnsupportedError", "WireError",
+    "RemoteError", "RequestError", "RemotePermissionError", "UnavailableError", "UnsupportedError", "WireError",
 }  # fmt: skip
 KINDS: Final = {
     name: kind
