@@ -59,13 +59,14 @@ class GreyStudio:
     """Makes candidates in so many steps.
 
     Attributes:
-        at_step: called before each step with candidate and step; what it raises ends the candidate.
+        at_step: called before each step with candidate and step; what it raises ends the candidate; `at_check` likewise.
     """
 
     steps: int = 4
     step_s: float = 0.0
     device: str = "cpu"
     at_step: Callable[[int, int], None] = lambda _, __: None
+    at_check: Callable[[], None] = lambda: None
     made: list[int] = field(default_factory=list)
     cleared: int = 0
 
@@ -77,6 +78,7 @@ class GreyStudio:
     def check(
         self, master_png: bytes, manifest: Manifest, alpha_png: bytes
     ) -> Sequence[Mapping[str, JsonValue]]:
+        self.at_check()
         return [report(master_png, one) for one in manifest.brief.rules]
 
     def clear(self) -> None:

@@ -18,6 +18,7 @@ from vision.errors import (
     NotFoundError,
     OverloadedError,
     PermissionDeniedError,
+    StateError,
     StorageError,
 )
 
@@ -97,8 +98,9 @@ def test_the_table_goes_from_the_special_to_the_general() -> None:
         )
 
 
-def test_every_code_but_internal_is_given_by_one_kind_alone() -> None:
-    codes = [code for _, code in CODES]
+def test_every_code_is_given_by_one_kind_alone_but_that_of_a_wrong_state() -> None:
+    codes = [code for kind, code in CODES if kind is not StateError]
+    assert dict(CODES)[StateError] is Code.FAILED_PRECONDITION
 
     assert len(set(codes)) == len(codes)
 
