@@ -23,7 +23,6 @@ from server.storage.imagery_tables import AttemptEnd
 from vision.errors import CancelledError, ImageryError, InputError, LoupeError, StorageError
 from vision.image import encode_jpeg
 from vision.imagery.brief import Brief
-from vision.imagery.manifest import Manifest
 from vision.imagery.review import State
 from vision.imagery.scenes.scene import Step
 
@@ -99,25 +98,26 @@ class Carrying:
 
     def _carry_out(self, work: Work, pulse: Pulse) -> None:
         unfinished = [one for one in work.candidates if one.state in _UNFINISHED]
-        sitting: Sitting | None = None
+        if not unfinished:
+            return
+        pulse.go_on()
+        pulse.begin(unfinished[0].number)  # getting ready is spent on the first one
+        sitting = self._sit(work)
         for candidate in unfinished:
             pulse.go_on()
-            pulse.begin(candidate.number)
+            number = candidate.number
+            if number != unfinished[0].number:
+                pulse.begin(number)
             if candidate.state is State.DRAFT:
-                sitting = sitting or self._sit(work)
-                image = sitting.make(candidate.number, self._telling(work.lease, candidate.number, pulse))
-                manifest, master, alpha = image.manifest, image.master_png, sitting.alpha_png
-                self._keep(work.lease, candidate.number, image, sitting, pulse)
+                image = sitting.make(number, self._telling(work.lease, number, pulse))
+                master_png = image.master_png
+                self._keep(work.lease, number, image, sitting, pulse)
             else:
-                manifest, master, alpha = self._kept(candidate)
-            reports = self._studio.check(master, manifest, alpha)
-            pulse.finish(candidate.number)
+                master_png = self._master(candidate)
+            reports = sitting.check(master_png)
+            pulse.finish(number)
             self._queue.checked(
-                work.lease,
-                candidate.number,
-                reports,
-                now=datetime.now(UTC),
-                spent_s=pulse.spent_s(candidate.number),
+                work.lease, number, reports, now=datetime.now(UTC), spent_s=pulse.spent_s(number)
             )
 
     def _sit(self, work: Work) -> Sitting:
@@ -153,17 +153,16 @@ class Carrying:
             preview_sha256=put(image.preview_jpeg),
             difference_sha256=put(image.difference_png),
             alpha_sha256=put(sitting.alpha_png),
-            facts=dict(sitting.facts),
+            facts=dict(sitting.facts(image)),
         )
         self._queue.made(lease, number, made, now=datetime.now(UTC), spent_s=pulse.spent_s(number))
 
-    def _kept(self, candidate: Candidate) -> tuple[Manifest, bytes, bytes]:
-        if candidate.master_sha256 is None or candidate.alpha_sha256 is None:
+    def _master(self, candidate: Candidate) -> bytes:
+        if candidate.master_sha256 is None:
             raise StorageError(
-                f"job '{candidate.job_id}', candidate {candidate.number}: expected its pictures, found none"
+                f"job '{candidate.job_id}', candidate {candidate.number}: expected its master, found none"
             )
-        manifest = Manifest.model_validate_json(candidate.manifest)
-        return manifest, self._blobs.get(candidate.master_sha256), self._blobs.get(candidate.alpha_sha256)
+        return self._blobs.get(candidate.master_sha256)
 
 
 def _stopped(stop: Stop | None, error: CancelledError) -> Ended:

@@ -9,7 +9,7 @@ import json
 import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any, Final
 
 from server.auth import Principal
@@ -117,7 +117,7 @@ class Orders:
                     at=now,
                     by_user=requester,
                     reason=asked.waiver,
-                    keep_until=waiver.keep_until,
+                    keep_until=datetime.combine(waiver.keep_until, time.max, UTC),
                 )
             )
         return job, repeated

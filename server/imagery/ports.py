@@ -9,8 +9,8 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from server.imagery.waivers import Agreed
 from vision.imagery.brief import Brief
+from vision.imagery.labels.waiver import Waiver
 from vision.imagery.manifest import Manifest
 from vision.imagery.scenes.scene import OnStep
 
@@ -39,17 +39,20 @@ class Sitting(Protocol):
         """The product's opacity in its photo, as the manifest names it."""
         ...
 
-    @property
-    def facts(self) -> Mapping[str, JsonValue]:
-        """What was found out of the photo, for people to see: how it was cut out, how well, warnings."""
-        ...
-
     def make(self, number: int, on_step: OnStep) -> Image:
         """Make a candidate. What `on_step` raises passes through.
 
         Raises:
             InputError: it cannot be made, however often it is tried.
         """
+        ...
+
+    def facts(self, image: Image) -> Mapping[str, JsonValue]:
+        """What people should see of an image beside the rules: how the product was cut out and kept, warnings."""
+        ...
+
+    def check(self, master_png: bytes) -> Sequence[Mapping[str, JsonValue]]:
+        """What each of the brief's rule sets says of an image, in their order."""
         ...
 
 
@@ -67,12 +70,6 @@ class Studio(Protocol):
         Raises:
             InputError: photo, mask or brief cannot be used.
         """
-        ...
-
-    def check(
-        self, master_png: bytes, manifest: Manifest, alpha_png: bytes
-    ) -> Sequence[Mapping[str, JsonValue]]:
-        """What each of the brief's rule sets says of an image, in their order."""
         ...
 
     def clear(self) -> None:
@@ -127,7 +124,7 @@ class Desk(Protocol):
         """Names of the label policies that there are, the usual one first."""
         ...
 
-    def policy(self, name: str, waiver: Agreed | None) -> Mapping[str, JsonValue]:
+    def policy(self, name: str, waiver: Waiver | None) -> Mapping[str, JsonValue]:
         """A label policy, with its explicit label waived or not.
 
         Raises:
@@ -148,10 +145,14 @@ class Desk(Protocol):
         """SHA-256 of all that an approval is of: the master's pixels, the brief's rule sets, label policy and manifest."""
         ...
 
-    def export(self, subject: Subject, rule_set: str) -> tuple[Exported, Mapping[str, JsonValue]]:
+    def export(self, subject: Subject, rules: str, approved: str) -> tuple[Exported, Mapping[str, JsonValue]]:
         """A file for a rule set, and what the rule set says of it.
+
+        Args:
+            approved: the digest that `approval` gave.
 
         Raises:
             InputError: it would break the rules, or cannot be labelled or signed.
+            StateError: there is nothing to sign with.
         """
         ...

@@ -114,7 +114,7 @@ class Reviewing:
         earlier = self._books.export(job_id, number, chosen, candidate.digest)
         if earlier is not None:
             return self._again(earlier, candidate)
-        exported, report = self._desk.export(subject, chosen)
+        exported, report = self._desk.export(subject, chosen, candidate.digest)
         now = datetime.now(UTC)
         export = Export(
             job_id=job_id, number=number, rule_set=chosen, digest=candidate.digest, at=now, by_user=by,

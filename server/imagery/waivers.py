@@ -1,29 +1,18 @@
 """What a requester agrees to who wants images without the visible label, and until when that is kept."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-# Article 9 of the Chinese measures on labelling (2025) asks for six months; the law's clock and ours need not agree to the day.
-KEPT_FOR: Final = timedelta(days=200)
+from vision.imagery.labels.waiver import RETENTION_MONTHS, Waiver, months_after
+
 AGREEMENT: Final = (
     "I ask for these images without their visible label. Whoever shows them to the public with my knowledge labels them there as made with AI, "
     "where the law asks for it; labels in the files' metadata stay."
 )
+_MARGIN_MONTHS: Final = 1  # the law's clock and ours need not agree to the day
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agreed:
-    """Who agreed, when, why, to what, and until when it is kept at least."""
-
-    user: str
-    at: datetime
-    reason: str
-    agreement: str
-    keep_until: datetime
-
-
-def waiver_of(user: str, reason: str, now: datetime) -> Agreed:
-    return Agreed(
-        user=user, at=now, reason=reason, agreement=AGREEMENT, keep_until=(now + KEPT_FOR).astimezone(UTC)
-    )
+def waiver_of(user: str, reason: str, now: datetime) -> Waiver:
+    """The record of somebody who has agreed now."""
+    until = months_after(now.date(), RETENTION_MONTHS + _MARGIN_MONTHS)
+    return Waiver(user=user, at=now, reason=reason, agreement=AGREEMENT, keep_until=until)

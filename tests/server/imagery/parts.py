@@ -12,11 +12,11 @@ from typing import Any, Final
 import numpy as np
 from pydantic import JsonValue
 
-from server.imagery.ports import Subject
-from server.imagery.waivers import Agreed
+from server.imagery.ports import Image, Subject
 from vision.errors import ImageryError, InputError
 from vision.image import Pixels, decode, encode_jpeg, encode_png
 from vision.imagery.brief import Brief
+from vision.imagery.labels.waiver import Waiver
 from vision.imagery.manifest import ComposeRecord, CutoutRecord, Manifest, SceneRecord
 from vision.imagery.placement import Placement
 from vision.imagery.scenes.scene import OnStep, Step
@@ -75,12 +75,6 @@ class GreyStudio:
             raise ImageryError(f"generator: expected grey, found {brief.generator}")
         return GreySitting(self, decode(photo).image_hwc, sha256(photo), brief)
 
-    def check(
-        self, master_png: bytes, manifest: Manifest, alpha_png: bytes
-    ) -> Sequence[Mapping[str, JsonValue]]:
-        self.at_check()
-        return [report(master_png, one) for one in manifest.brief.rules]
-
     def clear(self) -> None:
         self.cleared += 1
 
@@ -96,9 +90,12 @@ class GreySitting:
     def alpha_png(self) -> bytes:
         return encode_png(np.full_like(self.product_hwc, 255))
 
-    @property
-    def facts(self) -> Mapping[str, JsonValue]:
+    def facts(self, image: Image) -> Mapping[str, JsonValue]:
         return {"cutout": "all of it", "quality": 1.0, "warnings": []}
+
+    def check(self, master_png: bytes) -> Sequence[Mapping[str, JsonValue]]:
+        self.studio.at_check()
+        return [report(master_png, one) for one in self.brief.rules]
 
     def make(self, number: int, on_step: OnStep) -> Picture:
         width, height = self.brief.size_wh
@@ -176,7 +173,7 @@ class PlainDesk:
     def policies(self) -> Sequence[str]:
         return ("everywhere", "cn")
 
-    def policy(self, name: str, waiver: Agreed | None) -> Mapping[str, JsonValue]:
+    def policy(self, name: str, waiver: Waiver | None) -> Mapping[str, JsonValue]:
         name = name or "everywhere"
         if name not in self.policies():
             raise ImageryError(f"label policy: expected one of {', '.join(self.policies())}; found {name!r}")
@@ -198,10 +195,10 @@ class PlainDesk:
         ]
         return sha256("\n".join(told).encode())
 
-    def export(self, subject: Subject, rule_set: str) -> tuple[File, Mapping[str, JsonValue]]:
+    def export(self, subject: Subject, rules: str, approved: str) -> tuple[File, Mapping[str, JsonValue]]:
         self.files += 1
-        found = report(subject.master_png, rule_set)
+        found = report(subject.master_png, rules)
         if found["status"] == "fail":
-            raise InputError(f"export: {rule_set}: expected it to hold, found it broken")
+            raise InputError(f"export: {rules}: expected it to hold, found it broken")
         data = subject.master_png + f"file {self.files}".encode()
         return File(data=data, format="PNG", sha256=sha256(data)), found
