@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pydantic import JsonValue
 
@@ -17,9 +17,6 @@ from vision.errors import ImageryError, MissingExtraError
 from vision.image import ImageLimits, read_header
 from vision.imagery.certificates import Signer
 from vision.imagery.labels.source import SourceType
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 GENERATION: Final = "loupe.generation"  # our assertion's label
 _MEDIA_TYPES: Final = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "TIFF": "image/tiff"}
@@ -184,7 +181,7 @@ def _media_type(data: bytes, name: str) -> str:
     return _MEDIA_TYPES[found]
 
 
-def _library() -> "ModuleType":
+def _library() -> Any:
     try:
         import c2pa  # noqa: PLC0415  (an optional part)
     except ImportError as error:

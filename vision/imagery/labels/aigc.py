@@ -28,7 +28,7 @@ class Aigc(BaseModel):
         propagator, propagate_id: the same of who hands it on; the producer's own when it is first written.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     label: Literal["1", "2", "3"] = Field(alias="Label")
     producer: Name = Field(alias="ContentProducer")
@@ -45,15 +45,13 @@ class Aigc(BaseModel):
         Raises:
             ValueError: a name holds what a label cannot.
         """
-        return cls(
-            label="1",
-            producer=producer,
-            produce_id=produce_id,
-            reserved_1="",
-            propagator=producer,
-            propagate_id=produce_id,
-            reserved_2="",
-        )
+        names = {
+            "ContentProducer": producer,
+            "ContentPropagator": producer,
+            "ProduceID": produce_id,
+            "PropagateID": produce_id,
+        }
+        return cls.model_validate({"Label": "1", "ReservedCode1": "", "ReservedCode2": "", **names})
 
     def to_json(self, *, wrapped: bool = False) -> str:
         """ASCII JSON without blanks, the fields in the standard's order; `wrapped` for carriers without a name."""
@@ -71,7 +69,7 @@ class Aigc(BaseModel):
         if isinstance(value, dict) and set(value) == {KEY}:
             value = value[KEY]
         try:
-            return cls.model_validate(value, by_alias=True, by_name=False)
+            return cls.model_validate(value)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"])) or "the label"

@@ -23,7 +23,7 @@ names = st.text(ALLOWED, min_size=1, max_size=60)
 
 
 def fields(**changed: object) -> dict[str, object]:
-    return json.loads(Aigc.of("shop", "number-1").to_json()) | changed
+    return dict(json.loads(Aigc.of("shop", "number-1").to_json())) | changed
 
 
 @given(names, names, st.booleans())
