@@ -19,7 +19,7 @@ from server.imagery.orders import Shown
 from server.imagery.waivers import AGREEMENT
 from server.storage.imagery_jobs import Candidate, Job
 from vision.errors import LoupeError
-from vision.imagery.brief import PLAIN_WHITE, PROCEDURAL, STUDIO, Light
+from vision.imagery.brief import Light
 from vision.imagery.review import Act, Event, State, after
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -51,11 +51,7 @@ class Views:
     """
 
     def __init__(
-        self,
-        *,
-        rule_sets: Sequence[str],
-        policies: Sequence[str],
-        generators: Sequence[str] = (STUDIO, PROCEDURAL, PLAIN_WHITE),
+        self, *, rule_sets: Sequence[str], policies: Sequence[str], generators: Sequence[str]
     ) -> None:
         self._choices = {
             "rule_sets": rule_sets,
