@@ -6,7 +6,8 @@ elsewhere reads this one by a name of its own.
 """
 
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -186,12 +187,12 @@ class _Desk:
 
         async def sent(request: Request) -> Response:
             session, principal = await self._known(request)
-            form = await self._form(request)
-            if not session.fits(text(form, "form_key", most=128)):
-                raise PermissionDeniedError(
-                    "design or review", "form", found="a form of another page or session"
-                )
-            return await answer(_Asked(request, session, principal, form))
+            async with self._form(request) as form:
+                if not session.fits(text(form, "form_key", most=128)):
+                    raise PermissionDeniedError(
+                        "design or review", "form", found="a form of another page or session"
+                    )
+                return await answer(_Asked(request, session, principal, form))
 
         return self.guarded(sent)
 
@@ -203,7 +204,8 @@ class _Desk:
         principal.require_user(Role.DESIGN, Role.REVIEW, what="page")
         return session, principal
 
-    async def _form(self, request: Request) -> FormData:
+    @asynccontextmanager
+    async def _form(self, request: Request) -> AsyncIterator[FormData]:
         """A form of our own, of a size that is known before it is read."""
         origin = request.headers.get("origin")
         if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
@@ -212,7 +214,8 @@ class _Desk:
         most = 2 * self._page.max_bytes + _ROOM
         if not length.isdecimal() or int(length) > most:
             raise InputError(f"form: expected at most {most} bytes, found {length or 'no length'}")
-        return await request.form(max_files=2, max_fields=_MANY, max_part_size=_ROOM)
+        async with request.form(max_files=2, max_fields=_MANY, max_part_size=_ROOM) as form:
+            yield form
 
     def _viewer(self, request: Request) -> Viewer:
         session = self._sessions.find(request.cookies.get(COOKIE, ""))
@@ -221,8 +224,8 @@ class _Desk:
     async def login(self, request: Request) -> Response:
         if request.method == "GET":
             return _html(self._views.login())
-        form = await self._form(request)
-        credential = text(form, "token", most=256)
+        async with self._form(request) as form:
+            credential = text(form, "token", most=256)
         try:
             principal = await self._page.identify(credential)
             principal.require_user(Role.DESIGN, Role.REVIEW, what="page")

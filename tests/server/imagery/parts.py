@@ -38,6 +38,7 @@ def brief(**changes: Any) -> Brief:
         "generator": "grey",
         "size_wh": (256, 256),
         "count": 3,
+        "seed": 100,
     }
     return Brief(**values | changes)
 
