@@ -25,7 +25,6 @@ _GROUP_HELP: Final = {
     "catalog": "Place products in a shop's tree of categories.",
     "data": "Look at data before learning from it.",
     "edge": "Run a line: every part judged in time, or sent the safe way, and accounted for.",
-    "imagery": "Put products into scenes, check, label and sign the pictures.",
     "fleet": "See the stations that report to a server.",
     "imagery": "Make product images: the real product in a scene, checked, labelled and signed.",
     "results": "Take kept results out of a server's database.",
