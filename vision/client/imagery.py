@@ -20,6 +20,7 @@ from vision.client.imagery_calls import Action
 from vision.client.imagery_values import (
     ExportedImage,
     ImageChange,
+    ImageEvent,
     ImageJob,
     ImageOrder,
     Reviewed,
@@ -55,6 +56,10 @@ class Imagery:
     def get(self, job_id: str, *, pictures: bool = False, deadline_s: float = 30.0) -> ImageJob:
         """One job; with `pictures` each candidate's preview and difference map."""
         return self._ask(self._stub.GetJob, calls.get(job_id, pictures=pictures), deadline_s)
+
+    def history(self, job_id: str, *, deadline_s: float = 30.0) -> tuple[ImageEvent, ...]:
+        """What happened to a job's candidates, the oldest first."""
+        return self._ask(self._stub.GetJob, calls.history(job_id), deadline_s)
 
     def jobs(self, *, deadline_s: float = 30.0, **wanted: Any) -> tuple[ImageJob, ...]:
         """Jobs, the newest first; of their candidates no more than number and state.
@@ -113,6 +118,9 @@ class AsyncImagery:
 
     async def get(self, job_id: str, *, pictures: bool = False, deadline_s: float = 30.0) -> ImageJob:
         return await self._ask(self._stub.GetJob, calls.get(job_id, pictures=pictures), deadline_s)
+
+    async def history(self, job_id: str, *, deadline_s: float = 30.0) -> tuple[ImageEvent, ...]:
+        return await self._ask(self._stub.GetJob, calls.history(job_id), deadline_s)
 
     async def jobs(self, *, deadline_s: float = 30.0, **wanted: Any) -> tuple[ImageJob, ...]:
         return await self._ask(self._stub.ListJobs, calls.listing(**wanted), deadline_s)

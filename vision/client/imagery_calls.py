@@ -9,6 +9,7 @@ from vision.client.calls import Question, fresh_id, image_bytes
 from vision.client.imagery_values import (
     ExportedImage,
     ImageChange,
+    ImageEvent,
     ImageJob,
     ImageOrder,
     JobState,
@@ -49,6 +50,11 @@ def create(order: ImageOrder) -> Question[tuple[ImageJob, bool]]:
 def get(job_id: str, *, pictures: bool = False) -> Question[ImageJob]:
     request = imagery_pb2.GetJobRequest(job_id=job_id, pictures=pictures)
     return Question(request, lambda message: said.job(message.job))
+
+
+def history(job_id: str) -> Question[tuple[ImageEvent, ...]]:
+    request = imagery_pb2.GetJobRequest(job_id=job_id)
+    return Question(request, lambda message: tuple(map(said.event, message.events)))
 
 
 def listing(
