@@ -179,7 +179,7 @@ class Imagery(_Section):
         images: where photos, masters and exported files are kept: a folder, or a URL as fsspec reads them.
         models: a folder of scene models for workers, each a folder; absent: those that Loupe carries alone.
         lease_s: after how long without a heartbeat a worker is taken for lost.
-        max_failures: how many workers an order may lose or fail before it has failed itself.
+        max_failures: how many workers in a row an order may lose or fail, none of whom finished a candidate, before it has failed itself.
         label_policy: how exported images are labelled where an order does not say.
         producer: who offers the service, by name or code, for labels that ask for it.
         signing_chain, signing_key: PEM files with which exported images are signed, the chain's leaf first.

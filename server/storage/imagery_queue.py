@@ -77,7 +77,7 @@ class ImageryQueue:
     """The orders that wait and those that are being carried out.
 
     Args:
-        max_failures: how many workers an order may lose or fail before it has failed itself.
+        max_failures: how many workers in a row an order may lose or fail, none of whom finished a candidate, before it has failed itself.
     """
 
     database: Database
@@ -194,7 +194,7 @@ class ImageryQueue:
     ) -> None:
         where = (imagery_candidates.c.job_id == lease.job_id) & (imagery_candidates.c.number == number)
         with self.database.writing(durable=True) as connection:
-            _mine(connection, lease, changed=True)
+            _mine(connection, lease, changed=True, failures=0)  # who gets on is no danger to workers
             happen(connection, lease.job_id, number, event)
             connection.execute(update(imagery_candidates).where(where).values(dict(values)))
             _spend(connection, lease, {number: spent_s})

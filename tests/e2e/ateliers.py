@@ -27,7 +27,7 @@ def furnished(folder: Path) -> dict[str, Any]:
     (folder / "models").mkdir()
     generate(folder / "signing", organisation="Loupe tests")
     signing = {"signing_chain": f"signing/{CHAIN}", "signing_key": f"signing/{KEY}"}
-    return {**signing, "lease_s": LEASE_S, "producer": "loupe-tests"}
+    return {**signing, "lease_s": LEASE_S, "max_failures": 20, "producer": "loupe-tests"}
 
 
 @cache

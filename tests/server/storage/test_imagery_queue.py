@@ -135,6 +135,17 @@ def test_a_fault_is_tried_again_until_there_were_too_many(
     assert take(queue) is None
 
 
+def test_an_order_that_gets_on_may_lose_more_workers(
+    database: Database, queue: ImageryQueue, jobs: ImageryJobs
+) -> None:
+    job = place(database)
+    for turn in range(5):
+        work = taken(queue, at_s=40 * turn)
+        if turn in {1, 3}:
+            finish(queue, work, turn)
+    assert (jobs.find(job.id).state, jobs.find(job.id).failures) == (JobState.RUNNING, 1)
+
+
 def test_what_would_fail_again_fails_at_once(
     database: Database, queue: ImageryQueue, jobs: ImageryJobs
 ) -> None:
