@@ -6,7 +6,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,9 @@ from importlib.metadata import version
 from typing import Any, Final
 
 import structlog
+from starlette.routing import BaseRoute
 
+from server.atelier import Atelier, open_atelier, page_of
 from server.auth import ANONYMOUS
 from server.config import Config, bundle_trust, check_exposure
 from server.decoding import DecodePool
@@ -31,6 +33,7 @@ from server.rpc.calls import Calls
 from server.rpc.catalog import CatalogRpc
 from server.rpc.fleet import FleetRpc
 from server.rpc.front import Front, Handlers
+from server.rpc.imagery import ImageryRpc
 from server.rpc.inspection import InspectionRpc, InspectionServices
 from server.rpc.models import ModelRpc
 from server.rpc.open_inference import OpenInferenceRpc
@@ -102,9 +105,11 @@ async def _serve(
         )
         inspecting, verdicts = Inspecting(pool, limits), Verdicts(records, metrics)
         shop = open_shop(config.catalog, database, models, pool, limits, inspecting, verdicts, metrics)
+        atelier = open_atelier(config.imagery, database, pool, limits)
+        tokens = CachedTokens(DatabaseTokens(database))
         front = Front(
             config,
-            _calls(config, database, metrics),
+            _calls(config, database, tokens, metrics),
             Handlers(
                 inspection=InspectionRpc(
                     _inspection(config, database, models, inspecting, records, verdicts)
@@ -112,6 +117,7 @@ async def _serve(
                 catalog=CatalogRpc(shop.services),
                 models=ModelRpc(models),
                 fleet=FleetRpc(fleet),
+                imagery=ImageryRpc(atelier.services),
                 open_inference=OpenInferenceRpc(
                     models, inspecting, shop.services.cataloguing, version=version("loupe")
                 ),
@@ -141,8 +147,8 @@ async def _serve(
             }
 
         async with (
-            _http(config, metrics, health) as http,
-            _beside(_sweeping(config, database, blobs, shop)),
+            _http(config, metrics, health, page_of(config, atelier, tokens, limits)) as http,
+            _beside(_sweeping(config, database, blobs, shop, atelier)),
             _beside(keep_fresh(shop, others)),
         ):
             ready(Ready(listen=front.address, http=http, models=served, failures=dict(models.failures)))
@@ -191,10 +197,10 @@ def _opening(config: Config, settings: Settings) -> Opening:
     )
 
 
-def _calls(config: Config, database: Database, metrics: Metrics) -> Calls:
+def _calls(config: Config, database: Database, tokens: CachedTokens, metrics: Metrics) -> Calls:
     rate = config.limits.rate_per_s
     limit = RateLimit(rate_per_s=rate, burst=config.limits.burst) if rate is not None else None
-    tokens, log = CachedTokens(DatabaseTokens(database)), AuditLog(database)
+    log = AuditLog(database)
     anonymous = None if config.auth_required else ANONYMOUS
     return Calls(
         identify=lambda token: tokens.identify(token, datetime.now(UTC), anonymous=anonymous),
@@ -232,14 +238,14 @@ def _inspection(
 
 @asynccontextmanager
 async def _http(
-    config: Config, metrics: Metrics, health: Callable[[], dict[str, Any]]
+    config: Config, metrics: Metrics, health: Callable[[], dict[str, Any]], page: Sequence[BaseRoute]
 ) -> AsyncIterator[Address | None]:
-    """Health and metrics while the block runs; gives where they are."""
+    """Health, metrics and the designers' page while the block runs; gives where they are."""
     if config.http is None:
         yield None
         return
     place, address = listening(config.http)
-    server = http_server(application(metrics.registry, health))
+    server = http_server(application(metrics.registry, health, page))
     running = asyncio.create_task(server.serve(sockets=[place]))
     try:
         yield address
@@ -260,7 +266,7 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             await running
 
 
-async def _sweeping(config: Config, database: Database, blobs: Blobs, shop: Shop) -> None:
+async def _sweeping(config: Config, database: Database, blobs: Blobs, shop: Shop, atelier: Atelier) -> None:
     """Keep results and pictures within their age and bytes, now and then, until it is cancelled."""
     while True:
         try:
@@ -268,7 +274,9 @@ async def _sweeping(config: Config, database: Database, blobs: Blobs, shop: Shop
             done = await asyncio.to_thread(
                 sweep, database, blobs, now=now, max_age=max_age, max_bytes=config.storage.max_bytes
             )
-            _LOG.info("swept", done=done, catalog=await shop.sweep(now, max_age))
+            _LOG.info(
+                "swept", done=done, catalog=await shop.sweep(now, max_age), imagery=await atelier.sweep(now)
+            )
         except StorageError as error:  # tried again next time
             _LOG.warning("not swept", why=str(error))
         await asyncio.sleep(_SWEEP_EVERY_S)

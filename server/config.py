@@ -172,6 +172,40 @@ class Catalog(_Section):
     blemish_default: str = ""
 
 
+class Imagery(_Section):
+    """Product images; what makes them is told to each worker (`loupe imagery worker`), which reads this as well.
+
+    Attributes:
+        images: where photos, masters and exported files are kept: a folder, or a URL as fsspec reads them.
+        models: a folder of scene models for workers, each a folder; absent: those that Loupe carries alone.
+        lease_s: after how long without a heartbeat a worker is taken for lost.
+        max_failures: how many workers in a row an order may lose or fail, none of whom finished a candidate, before it has failed itself.
+        label_policy: how exported images are labelled where an order does not say.
+        producer: who offers the service, by name or code, for labels that ask for it.
+        signing_chain, signing_key: PEM files with which exported images are signed, the chain's leaf first.
+        page: whether `http` shows the designers' page; it is never shown beyond loopback, having no TLS of its own.
+        page_hosts: names under which a proxy on this machine passes the page on.
+    """
+
+    images: Annotated[str, Field(min_length=1, repr=False)] = "loupe-data/imagery"
+    models: Path | None = None
+    lease_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    max_failures: Annotated[int, Field(ge=1, le=100)] = 3
+    label_policy: Annotated[str, Field(min_length=1)] = "everywhere"
+    producer: str = ""
+    signing_chain: FilePath | None = None
+    signing_key: FilePath | None = None
+    page: bool = True
+    page_hosts: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _signs_with_both(self) -> Self:
+        if (self.signing_chain is None) != (self.signing_key is None):
+            missing = "signing_key" if self.signing_key is None else "signing_chain"
+            raise ValueError(f"expected signing_chain and signing_key together, found no {missing}")
+        return self
+
+
 class Traces(_Section):
     """Where spans go, and of which share of the calls that bring no decision of their own; see `server.tracing`."""
 
@@ -203,6 +237,7 @@ class Config(_Section):
     trust: Trust = Trust()
     line: Line = Line()
     catalog: Catalog = Catalog()
+    imagery: Imagery = Imagery()
     traces: Traces = Traces()
 
     @model_validator(mode="after")
@@ -282,5 +317,6 @@ def show(config: Config) -> dict[str, Any]:
     shown["auth"]["required"] = config.auth_required
     shown["trust"]["require_signature"] = config.signature_required
     shown["storage"] |= {name: mask_url(shown["storage"][name]) for name in ("database", "blobs")}
-    shown["catalog"]["photos"] = mask_url(shown["catalog"]["photos"])
+    for section, name in (("catalog", "photos"), ("imagery", "images")):
+        shown[section][name] = mask_url(shown[section][name])
     return shown

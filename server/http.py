@@ -1,8 +1,8 @@
-"""Health and metrics over HTTP, for whoever watches the server rather than uses it."""
+"""Health and metrics over HTTP, for whoever watches the server rather than uses it, and what else is handed in to be shown there."""
 
 import contextlib
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import uvicorn
@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from typing_extensions import override
 
 from vision.address import Address
@@ -19,8 +19,12 @@ from vision.errors import SettingsError
 _BACKLOG: Final = 128
 
 
-def application(registry: CollectorRegistry, health: Callable[[], Mapping[str, Any]]) -> Starlette:
-    """`/healthz` (200 while `health()["ready"]`, else 503) and `/metrics`."""
+def application(
+    registry: CollectorRegistry,
+    health: Callable[[], Mapping[str, Any]],
+    others: Sequence[BaseRoute] = (),
+) -> Starlette:
+    """`/healthz` (200 while `health()["ready"]`, else 503), `/metrics`, and others."""
 
     async def healthz(_: Request) -> Response:
         found = health()
@@ -29,7 +33,7 @@ def application(registry: CollectorRegistry, health: Callable[[], Mapping[str, A
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    return Starlette(routes=[Route("/healthz", healthz), Route("/metrics", metrics)])
+    return Starlette(routes=[Route("/healthz", healthz), Route("/metrics", metrics), *others])
 
 
 class HttpServer(uvicorn.Server):

@@ -143,7 +143,10 @@ class RemotePermissionError(RemoteError, PermissionDeniedError):
 
 
 class StateError(RemoteError):
-    """A server is not in the state for what it was asked, such as loading a damaged bundle."""
+    """Something is not in the state for what was asked, such as a damaged bundle to be loaded, or an image to be exported that nobody approved.
+
+    The one of these errors that a server raises itself; a client's says the same with the server's address before it.
+    """
 
 
 class UnavailableError(RemoteError):

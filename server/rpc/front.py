@@ -12,6 +12,7 @@ from server.config import Config, Tls
 from server.rpc.calls import Calls
 from server.rpc.catalog import CatalogRpc
 from server.rpc.fleet import FleetRpc
+from server.rpc.imagery import ImageryRpc
 from server.rpc.inspection import InspectionRpc
 from server.rpc.models import ModelRpc
 from server.rpc.open_inference import OpenInferenceRpc
@@ -22,6 +23,8 @@ from vision.v1 import (
     catalog_pb2_grpc,
     fleet_pb2,
     fleet_pb2_grpc,
+    imagery_pb2,
+    imagery_pb2_grpc,
     inspection_pb2,
     inspection_pb2_grpc,
     models_pb2,
@@ -35,6 +38,7 @@ _SERVICES: Final = (
     catalog_pb2.DESCRIPTOR.services_by_name["CatalogService"].full_name,
     models_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
     fleet_pb2.DESCRIPTOR.services_by_name["FleetService"].full_name,
+    imagery_pb2.DESCRIPTOR.services_by_name["ImageryService"].full_name,
     open_inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name,
 )
 _HEADROOM: Final = 64 * 1024  # beside the picture: a picture of exactly the largest size still fits
@@ -48,6 +52,7 @@ class Handlers:
     catalog: CatalogRpc
     models: ModelRpc
     fleet: FleetRpc
+    imagery: ImageryRpc
     open_inference: OpenInferenceRpc
 
 
@@ -66,6 +71,7 @@ class Front:
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(handlers.catalog, self._server)  # type: ignore[no-untyped-call]  # generated
         models_pb2_grpc.add_ModelServiceServicer_to_server(handlers.models, self._server)  # type: ignore[no-untyped-call]  # generated
         fleet_pb2_grpc.add_FleetServiceServicer_to_server(handlers.fleet, self._server)  # type: ignore[no-untyped-call]  # generated
+        imagery_pb2_grpc.add_ImageryServiceServicer_to_server(handlers.imagery, self._server)  # type: ignore[no-untyped-call]  # generated
         open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
             handlers.open_inference, self._server
         )

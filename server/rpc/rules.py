@@ -97,9 +97,10 @@ def _test(field: FieldDescriptor, rules: rules_pb2.Rules) -> Callable[[Message],
     pattern = re.compile(rules.pattern) if rules.pattern else None
 
     def test(message: Message) -> str | None:
+        if field.has_presence and not message.HasField(field.name):  # an absent number is not zero
+            return "expected a value, found none" if rules.required else None
         if field.message_type is not None and not field.is_repeated:
-            missing = rules.required and not message.HasField(field.name)
-            return "expected a value, found none" if missing else None
+            return None
         value = getattr(message, field.name)
         if rules.required and not value:
             return "expected a value, found none"

@@ -20,6 +20,7 @@ CODES: Final[tuple[tuple[type[Exception], grpc.StatusCode], ...]] = (
     (errors.PermissionDeniedError, grpc.StatusCode.PERMISSION_DENIED),
     (errors.NotFoundError, grpc.StatusCode.NOT_FOUND),
     (errors.BundleError, grpc.StatusCode.FAILED_PRECONDITION),
+    (errors.StateError, grpc.StatusCode.FAILED_PRECONDITION),
     (errors.InputError, grpc.StatusCode.INVALID_ARGUMENT),
     (errors.OverloadedError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (errors.DeadlineError, grpc.StatusCode.DEADLINE_EXCEEDED),

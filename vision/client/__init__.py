@@ -11,7 +11,8 @@ from vision.client.asynchronous import AsyncClient
 from vision.client.blocking import Client
 from vision.client.catalog_values import Product
 from vision.client.connection import Tls
+from vision.client.imagery_values import ImageOrder
 from vision.client.retry import Backoff
 from vision.client.values import Answer, Outcome, Picture
 
-__all__ = ["Answer", "AsyncClient", "Backoff", "Client", "Outcome", "Picture", "Product", "Tls"]
+__all__ = ["Answer", "AsyncClient", "Backoff", "Client", "ImageOrder", "Outcome", "Picture", "Product", "Tls"]

@@ -18,6 +18,7 @@ from vision.client.calls import Question, Said, Wanted
 from vision.client.catalog import AsyncCatalog
 from vision.client.connection import Connection, Tls
 from vision.client.flow import Flow
+from vision.client.imagery import AsyncImagery
 from vision.client.retry import Attempts, Backoff
 from vision.client.status import failure_of
 from vision.client.values import (
@@ -57,6 +58,7 @@ class AsyncClient:
         self._inspection = InspectionServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         self._models = ModelServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         self.catalog = AsyncCatalog(self._channel, self._ask)
+        self.imagery = AsyncImagery(self._channel, self._connection, self._ask)
 
     @override
     def __repr__(self) -> str:

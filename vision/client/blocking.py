@@ -19,6 +19,7 @@ from vision.client.calls import Question, Said, Wanted
 from vision.client.catalog import Catalog
 from vision.client.connection import Connection, Tls
 from vision.client.flow import Flow
+from vision.client.imagery import Imagery
 from vision.client.retry import Attempts, Backoff
 from vision.client.status import failure_of
 from vision.client.values import (
@@ -44,6 +45,7 @@ class Client:
 
     Attributes:
         catalog: the calls of `CatalogService`.
+        imagery: the calls of `ImageryService`.
 
     Args:
         address: `host:port`, `[::1]:port` or `unix:PATH`.
@@ -69,6 +71,7 @@ class Client:
         self._inspection = InspectionServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         self._models = ModelServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         self.catalog = Catalog(self._channel, self._ask)
+        self.imagery = Imagery(self._channel, self._connection, self._ask)
 
     @override
     def __repr__(self) -> str:

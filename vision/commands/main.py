@@ -26,6 +26,9 @@ _GROUP_HELP: Final = {
     "data": "Look at data before learning from it.",
     "edge": "Run a line: every part judged in time, or sent the safe way, and accounted for.",
     "fleet": "See the stations that report to a server.",
+    "imagery": "Make product images: the real product in a scene, checked, labelled and signed.",
+    "imagery.jobs": "See the orders of images at a server, watch and stop them.",
+    "imagery.review": "Propose, approve and reject images.",
     "results": "Take kept results out of a server's database.",
     "review": "Say what parts really were.",
     "token": "Make and revoke the tokens of a server.",
@@ -65,11 +68,12 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     for entry in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda one: one.name):
         *parents, name = entry.name.split(".")
         parent = app
-        for parent_name in parents:
-            if parent_name not in groups:
-                groups[parent_name] = typer.Typer(help=_GROUP_HELP.get(parent_name), no_args_is_help=True)
-                parent.add_typer(groups[parent_name], name=parent_name)
-            parent = groups[parent_name]
+        for depth, parent_name in enumerate(parents, start=1):
+            group = ".".join(parents[:depth])
+            if group not in groups:
+                groups[group] = typer.Typer(help=_GROUP_HELP.get(group), no_args_is_help=True)
+                parent.add_typer(groups[group], name=parent_name)
+            parent = groups[group]
         path = [*parents, name]
         if asked[: len(path)] == path:
             parent.command(name)(_load(entry))

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from server.storage import catalog_tables  # noqa: F401  (they register themselves with the metadata)
+from server.storage import catalog_tables, imagery_tables  # noqa: F401  (they register themselves with the metadata)
 from server.storage.tables import metadata
 
 context.configure(

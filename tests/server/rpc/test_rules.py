@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from server.rpc.rules import FieldsError, check
 from vision.errors import InputError
-from vision.v1 import catalog_pb2, inspection_pb2, models_pb2, open_inference_pb2, rules_pb2
+from vision.v1 import catalog_pb2, imagery_pb2, inspection_pb2, models_pb2, open_inference_pb2, rules_pb2
 
 Field = descriptor_pb2.FieldDescriptorProto
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -163,6 +163,14 @@ def test_a_part_may_have_256_characters_whatever_their_bytes(part: str) -> None:
 )
 def test_the_services_rules_are_these(request_: Message, fields: list[str]) -> None:
     assert list(broken(request_)) == fields
+
+
+def test_a_number_that_is_absent_is_not_zero() -> None:
+    brief = imagery_pb2.Brief(scene="marble", rule_sets=["shopify"])
+
+    assert broken(brief) == {}
+    brief.horizon = 0.0
+    assert broken(brief) == {"horizon": "expected 0.2 to 0.9, found 0"}
 
 
 def test_a_field_that_this_server_does_not_know_is_let_through() -> None:

@@ -18,6 +18,7 @@ from vision.errors import (
     NotFoundError,
     OverloadedError,
     PermissionDeniedError,
+    StateError,
     StorageError,
 )
 
@@ -33,6 +34,7 @@ EXPECTED: Final = {
     "BundleError": Code.FAILED_PRECONDITION,
     "CertificateError": Code.FAILED_PRECONDITION,
     "NotFoundError": Code.NOT_FOUND,
+    "StateError": Code.FAILED_PRECONDITION,
     "StorageError": Code.UNAVAILABLE,
     "AuthenticationError": Code.UNAUTHENTICATED,
     "PermissionDeniedError": Code.PERMISSION_DENIED,
@@ -43,7 +45,7 @@ EXPECTED: Final = {
 # Raised by training, at the line, by commands before a server runs, by clients of one, and where an index is opened, which is made anew then.
 NEVER_IN_A_CALL: Final = {
     "ManifestError", "SearchIndexError", "GuardError", "MissingExtraError", "DeviceError",
-    "RemoteError", "RequestError", "RemotePermissionError", "StateError", "UnavailableError", "UnsupportedError", "WireError",
+    "RemoteError", "RequestError", "RemotePermissionError", "UnavailableError", "UnsupportedError", "WireError",
 }  # fmt: skip
 KINDS: Final = {
     name: kind
@@ -96,8 +98,9 @@ def test_the_table_goes_from_the_special_to_the_general() -> None:
         )
 
 
-def test_every_code_but_internal_is_given_by_one_kind_alone() -> None:
-    codes = [code for _, code in CODES]
+def test_every_code_is_given_by_one_kind_alone_but_that_of_a_wrong_state() -> None:
+    codes = [code for kind, code in CODES if kind is not StateError]
+    assert dict(CODES)[StateError] is Code.FAILED_PRECONDITION
 
     assert len(set(codes)) == len(codes)
 

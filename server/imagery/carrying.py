@@ -1,0 +1,183 @@
+"""One order carried out: every candidate that is not finished is made and checked, and kept as soon as it is.
+
+A worker that dies between two candidates costs nothing but the one it was at; one that was made and not yet checked is only checked. Nothing
+here knows what a scene model is.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from pydantic import ValidationError
+
+from server.imagery.ports import Image, Sitting, Studio
+from server.imagery.pulse import Pulse, Stop
+from server.storage.blobs import Blobs
+from server.storage.imagery_jobs import Candidate
+from server.storage.imagery_queue import ImageryQueue, Lease, LeaseLostError, Made, Work
+from server.storage.imagery_tables import AttemptEnd
+from vision.errors import CancelledError, ImageryError, InputError, LoupeError, StorageError
+from vision.image import encode_jpeg
+from vision.imagery.brief import Brief
+from vision.imagery.review import State
+from vision.imagery.scenes.scene import Step
+
+_TELL_EVERY_S: Final = 0.5
+_UNFINISHED: Final = frozenset({State.DRAFT, State.GENERATED})
+_LOG: Final = structlog.get_logger("server.imagery.worker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a turn ended; `again`: another try may have better luck."""
+
+    outcome: AttemptEnd
+    reason: str = ""
+    again: bool = False
+
+
+class Carrying:
+    """How a worker carries out what it has taken up.
+
+    Args:
+        leaving: set where the whole worker is to end; the order then waits for another.
+    """
+
+    def __init__(
+        self, queue: ImageryQueue, blobs: Blobs, studio: Studio, *, lease_s: float, leaving: threading.Event
+    ) -> None:
+        self._queue, self._blobs, self._studio = queue, blobs, studio
+        self._lease_s, self._leaving = lease_s, leaving
+
+    def carry_out(self, work: Work) -> AttemptEnd:
+        """Make and check what is unfinished; whatever goes wrong becomes the order's state.
+
+        Raises:
+            StorageError: that state could not be written; the lease runs out, and the order waits again.
+        """
+        log = _LOG.bind(job=work.lease.job_id, attempt=work.lease.attempt)
+        log.info("taken up", device=work.lease.device)
+        with Pulse(self._queue, work.lease, lease_s=self._lease_s, leaving=self._leaving) as pulse:
+            ended = self._ended(work, pulse)
+            pulse.flush()
+        if ended.outcome is AttemptEnd.LOST:
+            log.warning("lost to another worker")
+            return ended.outcome
+        try:
+            self._queue.end(
+                work.lease, ended.outcome, now=datetime.now(UTC), reason=ended.reason, again=ended.again
+            )
+        except LeaseLostError:
+            log.warning("lost to another worker")
+            return AttemptEnd.LOST
+        log.info("ended", outcome=ended.outcome, reason=ended.reason)
+        return ended.outcome
+
+    def _ended(self, work: Work, pulse: Pulse) -> Ended:
+        try:
+            self._carry_out(work, pulse)
+        except LeaseLostError:
+            return Ended(outcome=AttemptEnd.LOST)
+        except CancelledError as error:
+            return _stopped(pulse.stop, error)
+        except InputError as error:  # the same again would fail again
+            return Ended(outcome=AttemptEnd.FAILED, reason=str(error))
+        except LoupeError as error:
+            return Ended(outcome=AttemptEnd.FAILED, reason=str(error), again=True)
+        except Exception as error:  # noqa: BLE001  (the worker's loop: a fault of one order must not end the worker)
+            _LOG.error("failed", job=work.lease.job_id, exc_info=error)
+            reason = _told(error)
+        else:
+            return Ended(outcome=AttemptEnd.DONE)
+        self._studio.clear()  # outside of the handler, whose error holds on to what was being made
+        return Ended(outcome=AttemptEnd.FAILED, reason=reason, again=True)
+
+    def _carry_out(self, work: Work, pulse: Pulse) -> None:
+        unfinished = [one for one in work.candidates if one.state in _UNFINISHED]
+        if not unfinished:
+            return
+        pulse.go_on()
+        pulse.begin(unfinished[0].number)  # getting ready is spent on the first one
+        sitting = self._sit(work)
+        for candidate in unfinished:
+            pulse.go_on()
+            number = candidate.number
+            if number != unfinished[0].number:
+                pulse.begin(number)
+            if candidate.state is State.DRAFT:
+                image = sitting.make(number, self._telling(work.lease, number, pulse))
+                master_png = image.master_png
+                self._keep(work.lease, number, image, sitting, pulse)
+            else:
+                master_png = self._master(candidate)
+            reports = sitting.check(master_png)
+            pulse.finish(number)
+            self._queue.checked(
+                work.lease, number, reports, now=datetime.now(UTC), spent_s=pulse.spent_s(number)
+            )
+
+    def _sit(self, work: Work) -> Sitting:
+        try:
+            brief = Brief.model_validate(work.brief)
+        except ValidationError as error:
+            raise ImageryError(f"job '{work.lease.job_id}': brief: {error}") from error
+        mask = self._blobs.get(work.mask_sha256) if work.mask_sha256 else None
+        return self._studio.sit(self._blobs.get(work.photo_sha256), mask, brief)
+
+    def _telling(self, lease: Lease, number: int, pulse: Pulse) -> Callable[[Step], None]:
+        told_at = -_TELL_EVERY_S
+
+        def on_step(step: Step) -> None:
+            nonlocal told_at
+            pulse.go_on()
+            now = time.monotonic()
+            if now - told_at < _TELL_EVERY_S and step.done < step.steps:
+                return
+            told_at = now
+            preview = None if step.preview_hwc is None else encode_jpeg(step.preview_hwc, quality=80)
+            self._queue.tell(lease, making=number, step=step.done, steps=step.steps, preview=preview)
+
+        return on_step
+
+    def _keep(self, lease: Lease, number: int, image: Image, sitting: Sitting, pulse: Pulse) -> None:
+        """Pictures first, then the row that names them: killed between the two, they are strays, which are swept."""
+        put, manifest = self._blobs.put, image.manifest
+        made = Made(
+            manifest=manifest.canonical().decode(),
+            digest=manifest.digest(),
+            master_sha256=put(image.master_png),
+            preview_sha256=put(image.preview_jpeg),
+            difference_sha256=put(image.difference_png),
+            alpha_sha256=put(sitting.alpha_png),
+            facts=dict(sitting.facts(image)),
+        )
+        self._queue.made(lease, number, made, now=datetime.now(UTC), spent_s=pulse.spent_s(number))
+
+    def _master(self, candidate: Candidate) -> bytes:
+        if candidate.master_sha256 is None:
+            raise StorageError(
+                f"job '{candidate.job_id}', candidate {candidate.number}: expected its master, found none"
+            )
+        return self._blobs.get(candidate.master_sha256)
+
+
+def _stopped(stop: Stop | None, error: CancelledError) -> Ended:
+    if stop is Stop.LOST:
+        return Ended(outcome=AttemptEnd.LOST)
+    if stop is Stop.LEAVING:
+        return Ended(outcome=AttemptEnd.RETURNED)
+    if stop is Stop.CANCELLED:
+        return Ended(outcome=AttemptEnd.CANCELLED)
+    return Ended(outcome=AttemptEnd.FAILED, reason=str(error), again=True)  # nobody here had asked for it
+
+
+def _told(error: Exception) -> str:
+    """In words that hold no path and no prompt; scene models have an error of their own for memory."""
+    kind = type(error).__name__
+    if isinstance(error, MemoryError) or kind == "OutOfMemoryError":
+        return f"out of memory: {error}"
+    return f"{kind}: {error}"

@@ -1,0 +1,94 @@
+"""The desk in earnest: rule sets, label policies, approvals and signed files, as `vision.imagery` has them. No torch.
+
+Files are signed with the configured certificate; where none is configured, nothing is exported, and it is said how to get one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from server.config import Imagery
+from server.imagery.ports import Subject
+from vision.errors import StateError
+from vision.imagery.approval import approval_digest
+from vision.imagery.certificates import Signer, read_signer
+from vision.imagery.compliance import check, rule_set, rule_sets
+from vision.imagery.export import Exported, export
+from vision.imagery.kept import decode_master, pixels_sha256
+from vision.imagery.labels.policy import LabelPolicy, label_policy, policy_names
+from vision.imagery.labels.waiver import Waiver
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketDesk:
+    """What the server uses of `vision.imagery`.
+
+    Attributes:
+        usual: the label policy of orders that name none.
+        producer: who offers the service, for labels that ask for it.
+        signer: absent where nothing can be exported.
+    """
+
+    usual: str
+    producer: str | None
+    signer: Signer | None
+
+    def check_rules(self, names: Sequence[str]) -> None:
+        for name in names:
+            rule_set(name)
+
+    def rule_sets(self) -> Sequence[str]:
+        return tuple(one.name for one in rule_sets())
+
+    def policies(self) -> Sequence[str]:
+        return (self.usual, *(name for name in policy_names() if name != self.usual))
+
+    def policy(self, name: str, waiver: Waiver | None) -> Mapping[str, JsonValue]:
+        policy = label_policy(name or self.usual, producer=self.producer, waiver=waiver)
+        return policy.model_dump(mode="json")
+
+    def check(self, image: bytes, rules: Sequence[str]) -> Sequence[Mapping[str, JsonValue]]:
+        return [check(image, rule_set(name)).model_dump(mode="json") for name in rules]
+
+    def approval(self, subject: Subject) -> str:
+        manifest = subject.manifest
+        return approval_digest(
+            pixels_sha256(decode_master(subject.master_png)),
+            [rule_set(name).digest() for name in manifest.brief.rules],
+            LabelPolicy.model_validate(subject.policy).digest(),
+            manifest.digest(),
+        )
+
+    def export(self, subject: Subject, rules: str, approved: str) -> tuple[Exported, Mapping[str, JsonValue]]:
+        if self.signer is None:
+            raise StateError(
+                "export: expected a certificate to sign with (imagery.signing_chain and imagery.signing_key; `loupe imagery keygen` makes "
+                "one for development), found none"
+            )
+        exported = export(
+            subject.master_png,
+            subject.manifest,
+            rule_set(rules),
+            LabelPolicy.model_validate(subject.policy),
+            self.signer,
+            photo=subject.photo,
+            alpha_png=subject.alpha_png,
+            approved=approved,
+        )
+        return exported, exported.report.model_dump(mode="json")
+
+
+def open_desk(config: Imagery) -> MarketDesk:
+    """Read what the configuration names.
+
+    Raises:
+        SettingsError: certificate or key cannot be used.
+        ImageryError: there is no such label policy, or it does not take the producer.
+    """
+    signer = None
+    if config.signing_chain is not None and config.signing_key is not None:
+        signer = read_signer(config.signing_chain, config.signing_key)
+    desk = MarketDesk(usual=config.label_policy, producer=config.producer or None, signer=signer)
+    desk.policy("", None)
+    return desk

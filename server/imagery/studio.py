@@ -1,0 +1,65 @@
+"""The studio of a worker: product and scene put together by `vision.imagery`, with one scene model in memory at a time.
+
+A generator that needs torch is imported when an order asks for it, in the worker's process alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from server.imagery.ports import Image
+from vision.imagery.brief import Brief
+from vision.imagery.compliance import Context, check, rule_set
+from vision.imagery.create import Prepared, generator_named, make, prepare
+from vision.imagery.scenes.scene import OnStep, SceneGenerator
+
+
+@dataclass(slots=True)
+class SceneStudio:
+    """Makes candidates with `vision.imagery.create`.
+
+    Attributes:
+        models: the folder of scene models; absent: those that Loupe carries.
+        device: what its seconds are spent on.
+    """
+
+    models: Path | None = None
+    device: str = "cpu"
+    _open: SceneGenerator | None = field(default=None, init=False)
+
+    def sit(self, photo: bytes, mask: bytes | None, brief: Brief) -> "SceneSitting":
+        if self._open is None or self._open.name != brief.generator:
+            self.clear()  # two scene models need not fit into memory
+            self._open = generator_named(brief.generator, self.models)
+        return SceneSitting(prepared=prepare(photo, mask, brief), brief=brief, generator=self._open)
+
+    def clear(self) -> None:
+        self._open = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneSitting:
+    """One product before one brief."""
+
+    prepared: Prepared
+    brief: Brief
+    generator: SceneGenerator
+
+    @property
+    def alpha_png(self) -> bytes:
+        return self.prepared.alpha_png
+
+    def make(self, number: int, on_step: OnStep) -> Image:
+        return make(self.prepared, self.brief, number, self.generator, on_step)
+
+    def facts(self, _: Image) -> Mapping[str, JsonValue]:
+        cutout, warnings = self.prepared.cutout, self.prepared.warnings
+        return {"cutout": cutout.how, "quality": cutout.quality, "warnings": list(warnings)}
+
+    def check(self, master_png: bytes) -> Sequence[Mapping[str, JsonValue]]:
+        """As a PNG without labels; those are checked on what is exported."""
+        context = Context(name="master.png", alpha_hw=self.prepared.placed.alpha_hw)
+        reports = [check(master_png, rule_set(name), context=context) for name in self.brief.rules]
+        return [report.model_dump(mode="json") for report in reports]
