@@ -137,6 +137,28 @@ def write_bytes(path: Path, data: bytes, *, sync: bool = True) -> None:
         unfinished.write_bytes(data)
 
 
+def write_new_secret(path: Path, secret: bytes) -> None:
+    """Write a file that only its owner may read, and that is not there yet.
+
+    Raises:
+        StorageError: it exists, or the disk refused.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise StorageError(f"{path}: a key exists already and is not overwritten") from error
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error.strerror}") from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secret)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        path.unlink()
+        raise StorageError(f"{path}: cannot be written: {error.strerror}") from error
+
+
 def append_line(path: Path, line: str) -> None:
     """Append one line to a log, made with its folder where it is not there yet; a torn last line stays a line of its own.
 

@@ -5,7 +5,6 @@ Trusted keys are given by the caller, from configuration; a key that travels wit
 
 import base64
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vision.errors import BundleError, SettingsError, StorageError
-from vision.files import write_bytes
+from vision.files import write_bytes, write_new_secret
 
 
 class Signature(BaseModel):
@@ -50,24 +49,12 @@ def generate(private_path: Path, public_path: Path) -> str:
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     if public_path.exists():
         raise StorageError(f"{public_path}: a key exists already and is not overwritten")
+    write_new_secret(private_path, secret)
     try:
-        descriptor = os.open(private_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        raise StorageError(f"{private_path}: a key exists already and is not overwritten") from error
-    except OSError as error:
-        raise StorageError(f"{private_path}: cannot be written: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secret)
-            file.flush()
-            os.fsync(descriptor)
         write_bytes(public_path, public)
-    except (
-        OSError,
-        StorageError,
-    ) as error:  # half a pair is of no use, and would be in the way of the next try
+    except StorageError:  # half a pair is of no use, and would be in the way of the next try
         private_path.unlink()
-        raise StorageError(f"{private_path}, {public_path}: cannot be written: {error}") from error
+        raise
     return key_id(key.public_key())
 
 

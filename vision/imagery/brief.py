@@ -4,10 +4,13 @@ The product's photo and its mask travel beside the brief, as bytes. A brief says
 """
 
 import unicodedata
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from vision.errors import ImageryError
 
 PLAIN_WHITE: Final = "plain-white"
 PROCEDURAL: Final = "procedural"
@@ -77,3 +80,20 @@ class Brief(BaseModel):
     def seed_of(self, number: int) -> int:
         """The seed of candidate `number`, counted from 1."""
         return (self.seed + number - 1) % (MAX_SEED + 1)
+
+
+def read_brief(values: Mapping[str, Any]) -> Brief:
+    """A brief from what somebody wrote.
+
+    Raises:
+        ImageryError: a field is unknown, missing or outside its range.
+    """
+    try:
+        return Brief.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        found = first["input"]
+        told = f"{len(found)} characters" if isinstance(found, str) and len(found) > 80 else repr(found)
+        raise ImageryError(
+            f"brief: {'.'.join(map(str, first['loc']))}: {first['msg']}; found {told[:200]}"
+        ) from None

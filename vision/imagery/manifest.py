@@ -41,6 +41,7 @@ class SceneRecord(_Value):
     Attributes:
         pixels: of the scene's bytes (H, W, 3), before anything was placed in it.
         synthetic: whether a trained model made it.
+        asked: the layout that it was asked for; `layout` is how it was made.
         record: as the generator tells.
         fingerprint: of the generator's run time.
     """
@@ -48,16 +49,22 @@ class SceneRecord(_Value):
     generator: str
     pixels: Sha256
     synthetic: bool
+    asked: Layout = Layout()
     layout: Layout
     record: dict[str, JsonValue]
     fingerprint: dict[str, str]
 
 
 class ComposeRecord(_Value):
-    """How product and scene were put together: the composition's version and its numbers (shadow, light)."""
+    """How product and scene were put together: the composition's version and its numbers (shadow, light).
+
+    Attributes:
+        fingerprint: versions of the libraries that its pixels depend on.
+    """
 
     version: int
     values: dict[str, JsonValue]
+    fingerprint: dict[str, str] = {}
 
 
 class Manifest(_Value):

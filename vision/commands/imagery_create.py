@@ -1,0 +1,178 @@
+"""`loupe imagery create`: a product's photo into scenes, for a marketplace."""
+
+import re
+import time
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from vision.commands.output import JsonFlag, Output, bar
+from vision.errors import SettingsError
+from vision.image import read_bytes
+from vision.imagery.brief import MAX_SEED, PLAIN_WHITE, STUDIO, Brief, Light, read_brief
+from vision.imagery.create import Candidate, Prepared, generator_named, make, prepare
+from vision.imagery.cutout.photo import PHOTO_LIMITS
+from vision.imagery.folder import check_free, write_candidate, write_inputs, write_page
+from vision.imagery.scenes.scene import SceneGenerator, Step
+
+_SIZE: Final = re.compile(r"(\d{1,5})[xX×](\d{1,5})")
+_USUAL_COUNT: Final = 4
+
+
+def create(
+    product: Annotated[Path, typer.Option(help="The product's photo.", show_default=False)],
+    scene: Annotated[
+        str,
+        typer.Option(
+            help=f"The scene in words, English or Chinese; {PLAIN_WHITE} for none.", show_default=False
+        ),
+    ],
+    rules: Annotated[
+        list[str],
+        typer.Option(
+            help="Rule sets, separated by commas; the product is placed by the first.", show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="A folder for the candidates.", show_default=False)],
+    mask: Annotated[
+        Path | None, typer.Option(help="White where the product is; found where absent.", show_default=False)
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(help="How many candidates; 4, and 1 on plain white.", show_default=False),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the first candidate.")] = 0,
+    size: Annotated[str, typer.Option(help="Of the masters in pixels, width x height.")] = "1600x1600",
+    generator: Annotated[
+        str | None,
+        typer.Option(help=f"What makes the scenes: {STUDIO}, procedural, or a folder in --models."),
+    ] = None,
+    models: Annotated[
+        Path | None, typer.Option(help="The folder that models are in.", show_default=False)
+    ] = None,
+    horizon: Annotated[
+        float | None,
+        typer.Option(help="Where the table ends, as a share of the height.", show_default=False),
+    ] = None,
+    light: Annotated[
+        Light | None, typer.Option(help="Where the light comes from.", show_default=False)
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Put a product into generated scenes, its own pixels untouched.
+
+    Writes masters, manifests, difference maps and a page to look at. A separate process proves for every master that no pixel of the product was
+    changed. Files in the folder are never written over.
+
+    Example: `loupe imagery create --product mug.jpg --scene "white marble table, soft light from the left" --rules google.merchant --out mug`
+
+    Example: `loupe imagery create --product mug.jpg --scene plain-white --rules amazon.main --out mug-white`
+    """
+    output = Output(json)
+    made_by = _generator_name(scene, generator)
+    brief = read_brief(
+        {
+            "scene": scene,
+            "rules": [name.strip() for one in rules for name in one.split(",")],
+            "generator": made_by,
+            "layout": {"horizon": horizon, "light": light},
+            "size_wh": _size_wh(size),
+            "count": count if count is not None else 1 if made_by == PLAIN_WHITE else _USUAL_COUNT,
+            "seed": seed,
+        }
+    )
+    photo = read_bytes(product, limits=PHOTO_LIMITS)
+    check_free(out, photo, brief.count)
+    prepared = prepare(photo, None if mask is None else read_bytes(mask, limits=PHOTO_LIMITS), brief)
+    for warning in prepared.warnings:
+        output.warn(warning)
+    opened = generator_named(brief.generator, models)
+    write_inputs(out, photo, prepared.alpha_png)
+    told, candidates = _make_all(prepared, brief, opened, out)
+    index = write_page(out, brief, candidates, prepared.warnings)
+    output.result(
+        {
+            "out": str(out),
+            "index": str(index),
+            "brief": brief.model_dump(mode="json"),
+            "placement": prepared.placement.model_dump(mode="json"),
+            "cutout": {"how": prepared.cutout.how, "quality": prepared.cutout.quality},
+            "warnings": list(prepared.warnings),
+            "candidates": told,
+        },
+        _table(told),
+        escape(f"to look at: {index}"),
+    )
+
+
+def _generator_name(scene: str, generator: str | None) -> str:
+    if scene != PLAIN_WHITE:
+        return generator or STUDIO
+    if generator not in {None, PLAIN_WHITE}:
+        raise SettingsError(f"--generator: expected none with --scene {PLAIN_WHITE}, found {generator!r}")
+    return PLAIN_WHITE
+
+
+def _size_wh(size: str) -> tuple[int, int]:
+    found = _SIZE.fullmatch(size)
+    if found is None:
+        raise SettingsError(f"--size: expected width x height in pixels, such as 1600x1600, found {size!r}")
+    return int(found[1]), int(found[2])
+
+
+def _make_all(
+    prepared: Prepared, brief: Brief, generator: SceneGenerator, out: Path
+) -> tuple[list[dict[str, Any]], list[Candidate]]:
+    told, candidates = [], []
+    with bar(counted=False) as progress:
+        task = progress.add_task("creating", total=None, note="")
+        for number in range(1, brief.count + 1):
+            progress.update(task, note=f"candidate {number} of {brief.count}")
+
+            def on_step(step: Step, before: int = number - 1) -> None:
+                progress.update(
+                    task, total=brief.count * step.steps, completed=before * step.steps + step.done
+                )
+
+            started = time.perf_counter()
+            candidate = make(prepared, brief, number, generator, on_step)
+            written = write_candidate(out, candidate)
+            told.append(_told(candidate, written, time.perf_counter() - started))
+            candidates.append(candidate)
+    return told, candidates
+
+
+def _told(candidate: Candidate, written: dict[str, str], seconds: float) -> dict[str, Any]:
+    manifest, lock = candidate.manifest, candidate.lock
+    return {
+        "number": candidate.number,
+        "seed": manifest.brief.seed_of(candidate.number),
+        **written,
+        "manifest_sha256": manifest.digest(),
+        "master_sha256": manifest.master,
+        "lock": {
+            "pixels": lock.pixels,
+            "changed": lock.changed,
+            "max_delta": lock.max_delta,
+            "edge": lock.edge,
+        },
+        "seconds": round(seconds, 3),
+    }
+
+
+def _table(told: list[dict[str, Any]]) -> Table:
+    table = Table("candidate", "seed", "product pixels", "changed", "seconds", "master")
+    for one in told:
+        lock = one["lock"]
+        table.add_row(
+            str(one["number"]),
+            str(one["seed"]),
+            str(lock["pixels"]),
+            str(lock["changed"]),
+            f"{one['seconds']:.1f}",
+            escape(one["master"]),
+        )
+    return table

@@ -1,0 +1,212 @@
+"""From a brief to candidates: cut-out once, then a scene, the composition and the proof of the lock for each one.
+
+Takes bytes and a brief, gives bytes and manifests; the command and the worker use it alike. It knows no folders but that of models. A
+generator that needs torch is imported when it is asked for.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+
+from vision.errors import GuardError, ImageryError
+from vision.image import Pixels, encode_jpeg, encode_png
+from vision.imagery.brief import PLAIN_WHITE, PROCEDURAL, STUDIO, Brief, Layout
+from vision.imagery.compliance.framing import framing
+from vision.imagery.compliance.rules import rule_set
+from vision.imagery.compose.arrange import arrange
+from vision.imagery.compose.blend import Composition, compose
+from vision.imagery.compose.place import Placed, place
+from vision.imagery.cutout.cutout import Cutout, cut_out
+from vision.imagery.difference import difference_map
+from vision.imagery.kept import encode_alpha, pixels_sha256, sha256
+from vision.imagery.lock import LockReport, verify_apart
+from vision.imagery.manifest import CutoutRecord, Manifest, SceneRecord
+from vision.imagery.placement import Placement
+from vision.imagery.scenes.plain import PlainWhite
+from vision.imagery.scenes.scene import Kept, OnStep, Scene, SceneAsk, SceneGenerator
+from vision.imagery.words import check_words
+
+GENERATORS: Final = (PLAIN_WHITE, PROCEDURAL, STUDIO)
+_PREVIEW_PX: Final = 768
+_PREVIEW_QUALITY: Final = 88
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """All that the candidates of a brief share.
+
+    Attributes:
+        layout: the brief's, with what the product's place asks of the scene.
+        warnings: what a designer should know before it is carried out.
+    """
+
+    photo: bytes
+    mask: bytes | None
+    cutout: Cutout
+    alpha_png: bytes
+    placement: Placement
+    placed: Placed
+    layout: Layout
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One finished image.
+
+    Attributes:
+        master_png: the lossless master.
+        preview_jpeg: at most 768 px a side.
+        difference_png: as `vision.imagery.difference` draws it.
+        lock: what the separate process found.
+    """
+
+    number: int
+    manifest: Manifest
+    master_png: bytes
+    preview_jpeg: bytes
+    difference_png: bytes
+    lock: LockReport
+
+
+def prepare(photo: bytes, mask: bytes | None, brief: Brief) -> Prepared:
+    """Cut the product out and find its place by the first rule set of the brief.
+
+    Raises:
+        ImageryError: the words ask for lettering, a rule set is unknown, there is no product, or it is too small for the frame.
+        ImageError: photo or mask cannot be used.
+    """
+    check_words(brief.scene)
+    asked = [framing(rule_set(name)) for name in brief.rules]
+    cutout = cut_out(photo, mask)
+    plain = brief.generator == PLAIN_WHITE
+    arranged = arrange(cutout, asked[0], brief.size_wh, brief.layout, table=not plain)
+    warnings = [*cutout.warnings, *arranged.warnings]
+    for name, one in zip(brief.rules, asked, strict=True):
+        if one.white_background and not plain:
+            warnings.append(f"rules: {name} asks for a pure white background; only {PLAIN_WHITE} has one")
+    return Prepared(
+        photo=photo,
+        mask=mask,
+        cutout=cutout,
+        alpha_png=encode_alpha(cutout.alpha_hw),
+        placement=arranged.placement,
+        placed=place(cutout, arranged.placement),
+        layout=arranged.layout,
+        warnings=tuple(warnings),
+    )
+
+
+def make(
+    prepared: Prepared, brief: Brief, number: int, generator: SceneGenerator, on_step: OnStep
+) -> Candidate:
+    """Make candidate `number`, counted from 1, and have its lock verified by another process.
+
+    Raises:
+        InputError: the generator cannot carry out the brief.
+        GuardError: the product's pixels were changed; nothing of such a candidate is handed out.
+        CancelledError: raised by `on_step`.
+    """
+    ask = ask_of(brief, number, prepared.layout, prepared.placed)
+    scene = generator.generate(ask, on_step)
+    composition = compose(scene, prepared.placed)
+    manifest = _manifest(prepared, brief, number, generator, scene, composition)
+    master_png = encode_png(composition.master_hwc)
+    lock = verify_apart(manifest, photo=prepared.photo, alpha_png=prepared.alpha_png, master_png=master_png)
+    if not lock.kept:
+        raise GuardError(
+            f"candidate {number}: expected the product's {lock.pixels} pixels untouched, found {lock.changed} changed"
+        )
+    return Candidate(
+        number=number,
+        manifest=manifest,
+        master_png=master_png,
+        preview_jpeg=encode_jpeg(_reduced(composition.master_hwc), quality=_PREVIEW_QUALITY),
+        difference_png=encode_png(difference_map(composition.master_hwc, prepared.placed)),
+        lock=lock,
+    )
+
+
+def ask_of(brief: Brief, number: int, layout: Layout, placed: Placed) -> SceneAsk:
+    """What the generator is asked for."""
+    kept = Kept(image_hwc=placed.image_hwc, mask_hw=np.asarray(placed.alpha_hw > 0))
+    return SceneAsk(
+        words=brief.scene, layout=layout, size_wh=brief.size_wh, seed=brief.seed_of(number), kept=kept
+    )
+
+
+def generator_named(name: str, models: Path | None = None) -> SceneGenerator:
+    """Open what makes the scenes.
+
+    Args:
+        models: the folder that model folders are in.
+
+    Raises:
+        ImageryError: there is none of that name, or its folder cannot be used.
+        MissingExtraError: it needs torch, which is not installed.
+    """
+    if name == PLAIN_WHITE:
+        return PlainWhite()
+    if name == PROCEDURAL:
+        from vision.imagery.scenes.procedural.generator import ProceduralScenes  # noqa: PLC0415  (only for who asks)
+
+        return ProceduralScenes()
+    folder = _model_folder(name, models)
+    from vision.imagery.diffusion import open_generator  # noqa: PLC0415  (it brings torch)
+
+    return open_generator(folder)
+
+
+def _model_folder(name: str, models: Path | None) -> str | Path:
+    if name == STUDIO:
+        return name
+    there = sorted(one.name for one in models.iterdir() if one.is_dir()) if models and models.is_dir() else []
+    if models is None or name not in there:  # a name and never a path
+        known = ", ".join([*GENERATORS, *there[:20]])
+        raise ImageryError(f"generator: expected one of {known}, found {name!r}")
+    return models / name
+
+
+def _manifest(
+    prepared: Prepared,
+    brief: Brief,
+    number: int,
+    generator: SceneGenerator,
+    scene: Scene,
+    composition: Composition,
+) -> Manifest:
+    placed = prepared.placed
+    return Manifest(
+        brief=brief,
+        number=number,
+        photo=sha256(prepared.photo),
+        mask=None if prepared.mask is None else sha256(prepared.mask),
+        cutout=CutoutRecord(
+            how=prepared.cutout.how,
+            alpha=sha256(prepared.alpha_png),
+            quality=prepared.cutout.quality,
+        ),
+        placement=prepared.placement,
+        scene=SceneRecord(
+            generator=generator.name,
+            pixels=pixels_sha256(scene.image_hwc),
+            synthetic=generator.synthetic,
+            asked=prepared.layout,
+            layout=scene.layout,
+            record=dict(scene.record),
+            fingerprint=dict(generator.fingerprint),
+        ),
+        compose=composition.record,
+        locked=pixels_sha256(placed.image_hwc[placed.locked_hw]),
+        master=pixels_sha256(composition.master_hwc),
+    )
+
+
+def _reduced(image_hwc: Pixels) -> Pixels:
+    height, width = image_hwc.shape[:2]
+    factor = min(1.0, _PREVIEW_PX / max(width, height))
+    size_wh = max(1, round(width * factor)), max(1, round(height * factor))
+    return np.asarray(cv2.resize(image_hwc, size_wh, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,91 @@
+"""Candidates in a folder, as `vision.imagery.kept` reads them and people look at them; nothing that is there already is written over.
+
+index.html                  the page to look at
+photo.jpg, alpha.png        what every candidate is made from
+candidate-1.png .json       master and manifest
+candidate-1-preview.jpg     for the page
+candidate-1-difference.png  black where the product was left alone
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from vision.errors import ImageryError
+from vision.files import write_bytes
+from vision.image import read_header
+from vision.imagery.brief import Brief
+from vision.imagery.create import Candidate
+from vision.imagery.cutout.photo import PHOTO_LIMITS
+from vision.imagery.kept import ALPHA, SUFFIXES
+from vision.imagery.sheet import DIFFERENCE, MANIFEST, MASTER, PREVIEW, file_name, page
+
+INDEX: Final = "index.html"
+
+
+def check_free(folder: Path, photo: bytes, count: int) -> None:
+    """Refuse a folder that holds what would be written there; other files in it are left alone.
+
+    Raises:
+        ImageryError: the message names the first such file.
+    """
+    own = [INDEX, ALPHA, photo_name(photo)]
+    own += [
+        file_name(number, suffix)
+        for number in range(1, count + 1)
+        for suffix in (MASTER, MANIFEST, PREVIEW, DIFFERENCE)
+    ]
+    for name in own:
+        if (folder / name).exists():
+            raise ImageryError(
+                f"{folder}: expected a folder without {name}, found one; nothing is written over, choose another folder"
+            )
+
+
+def photo_name(photo: bytes) -> str:
+    """What the photo is called there, by its format.
+
+    Raises:
+        ImageError: it is no picture.
+    """
+    return f"photo{SUFFIXES[read_header(photo, name='product', limits=PHOTO_LIMITS).format]}"
+
+
+def write_inputs(folder: Path, photo: bytes, alpha_png: bytes) -> None:
+    """Write what all candidates share.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    write_bytes(folder / photo_name(photo), photo, sync=False)
+    write_bytes(folder / ALPHA, alpha_png, sync=False)
+
+
+def write_candidate(folder: Path, candidate: Candidate) -> dict[str, str]:
+    """Write one candidate, its manifest last; the paths by what they hold.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    written = {}
+    for what, suffix, data in (
+        ("master", MASTER, candidate.master_png),
+        ("preview", PREVIEW, candidate.preview_jpeg),
+        ("difference", DIFFERENCE, candidate.difference_png),
+        ("manifest", MANIFEST, candidate.manifest.canonical()),
+    ):
+        path = folder / file_name(candidate.number, suffix)
+        write_bytes(path, data)
+        written[what] = str(path)
+    return written
+
+
+def write_page(folder: Path, brief: Brief, candidates: Sequence[Candidate], warnings: Sequence[str]) -> Path:
+    """Write the page over the candidates there are.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    path = folder / INDEX
+    write_bytes(path, page(brief, candidates, warnings).encode())
+    return path
