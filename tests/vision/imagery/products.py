@@ -45,7 +45,10 @@ def blob(size_wh: tuple[int, int], seed: int) -> Thing:
     rng = np.random.default_rng(seed)
     alpha = np.zeros((height, width), np.uint8)
     for _ in range(int(rng.integers(1, 4))):
-        middle = int(rng.integers(width // 4, 3 * width // 4)), int(rng.integers(height // 4, 3 * height // 4))
+        middle = (
+            int(rng.integers(width // 4, 3 * width // 4)),
+            int(rng.integers(height // 4, 3 * height // 4)),
+        )
         axes = int(rng.integers(width // 8, width // 3)), int(rng.integers(height // 8, height // 3))
         cv2.ellipse(alpha, middle, axes, float(rng.uniform(0, 180)), 0, 360, 255, -1)
     if rng.random() < 0.5:
@@ -80,7 +83,9 @@ class Noisy:
     name = "noisy"
     synthetic = True
 
-    def __init__(self, *, layout: Layout | None = None, steps: int = 3, fingerprint: Mapping[str, str] = {}) -> None:  # noqa: B006
+    def __init__(
+        self, *, layout: Layout | None = None, steps: int = 3, fingerprint: Mapping[str, str] = {}
+    ) -> None:
         self._layout = layout or Layout(horizon=0.6, light=Light.LEFT)
         self._steps = steps
         self.fingerprint = {"noise": "1", **fingerprint}
@@ -90,7 +95,9 @@ class Noisy:
         self.asked.append(ask)
         for done in range(1, self._steps + 1):
             on_step(Step(done=done, steps=self._steps))
-        return Scene(image_hwc=noise(*ask.size_wh, ask.seed), layout=self._layout, record={"words": ask.words})
+        return Scene(
+            image_hwc=noise(*ask.size_wh, ask.seed), layout=self._layout, record={"words": ask.words}
+        )
 
 
 def ignore(_: Any) -> None:

@@ -44,7 +44,10 @@ def report(master: Pixels, thing: Thing = THING, placement: Placement = PLACEMEN
 
 
 @given(
-    seed=st.integers(0, 10_000), placement=placements(frame_wh=FRAME), layout=LAYOUTS, ground=st.integers(0, 99)
+    seed=st.integers(0, 10_000),
+    placement=placements(frame_wh=FRAME),
+    layout=LAYOUTS,
+    ground=st.integers(0, 99),
 )
 @settings(deadline=None, max_examples=60)
 def test_no_locked_pixel_is_ever_changed(
@@ -95,7 +98,7 @@ def test_a_product_moved_by_a_pixel_is_not_in_its_place() -> None:
 
 
 def test_at_its_own_size_the_locked_pixels_are_the_photos_bytes() -> None:
-    thing = block((80, 60), (10, 20, 50, 44))
+    thing = block((80, 70), (10, 20, 50, 44))
     placement = Placement(frame_wh=FRAME, scale=1.0, centre_xy=(80, 60))
     composition, _ = composed(thing, placement)
     found = report(composition.master_hwc, thing, placement)
@@ -104,7 +107,9 @@ def test_at_its_own_size_the_locked_pixels_are_the_photos_bytes() -> None:
 
 def test_masters_and_alphas_of_another_size_are_refused() -> None:
     composition, _ = composed()
-    with pytest.raises(ImageryError, match=r"master: expected \(120, 160\) rows and columns, found \(119, 160\)"):
+    with pytest.raises(
+        ImageryError, match=r"master: expected \(120, 160\) rows and columns, found \(119, 160\)"
+    ):
         report(composition.master_hwc[1:])
     with pytest.raises(ImageryError, match=r"alpha.png: expected \(110, 90\) rows and columns"):
         verify(composition.master_hwc, THING.photo, encode_alpha(THING.alpha_hw[1:]), PLACEMENT)
