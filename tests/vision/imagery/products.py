@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -9,8 +10,11 @@ import numpy as np
 from hypothesis import strategies as st
 
 from vision.image import Pixels, encode_png
-from vision.imagery.brief import Layout, Light
-from vision.imagery.compose.place import Box
+from vision.imagery.brief import Layout, Light, read_brief
+from vision.imagery.compose.blend import Composition
+from vision.imagery.compose.place import Box, Placed
+from vision.imagery.kept import encode_alpha, pixels_sha256, sha256
+from vision.imagery.manifest import CutoutRecord, Manifest, SceneRecord
 from vision.imagery.placement import Placement
 from vision.imagery.scenes.scene import OnStep, Scene, SceneAsk, Step
 
@@ -75,6 +79,33 @@ LAYOUTS = st.builds(
     horizon=st.none() | st.floats(0.2, 0.9),
     light=st.none() | st.sampled_from(Light),
 )
+
+
+def manifest_of(thing: Thing, placement: Placement, placed: Placed, composition: Composition) -> Manifest:
+    """What is checked of a candidate; of its scene next to nothing is told."""
+    return Manifest(
+        brief=read_brief({"scene": "noise", "rules": ["amazon.main"]}),
+        number=1,
+        photo=sha256(thing.photo),
+        cutout=CutoutRecord(how="mask", alpha=sha256(encode_alpha(thing.alpha_hw)), quality=1.0),
+        placement=placement,
+        scene=SceneRecord(
+            generator="noisy", pixels="0" * 64, synthetic=True, layout=Layout(), record={}, fingerprint={}
+        ),
+        compose=composition.record,
+        locked=pixels_sha256(placed.image_hwc[placed.locked_hw]),
+        master=pixels_sha256(composition.master_hwc),
+    )
+
+
+def write_kept(folder: Path, thing: Thing, manifest: Manifest, master_hwc: Pixels) -> Path:
+    """A candidate's files; the path of its manifest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "photo.png").write_bytes(thing.photo)
+    (folder / "alpha.png").write_bytes(encode_alpha(thing.alpha_hw))
+    (folder / "candidate-1.png").write_bytes(encode_png(master_hwc))
+    (folder / "candidate-1.json").write_bytes(manifest.canonical())
+    return folder / "candidate-1.json"
 
 
 class Noisy:

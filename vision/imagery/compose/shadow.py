@@ -107,7 +107,7 @@ def _ended(cast: npt.NDArray[np.int64], horizon: float, side: int) -> npt.NDArra
     """Nothing of it beyond the table's far edge."""
     rows = np.arange(cast.shape[0])
     inside = np.clip((rows - round(horizon * cast.shape[0])) * 256 // max(1, round(_EDGE * side)), 0, 256)
-    return cast * inside[:, None] // 256
+    return np.asarray(cast * inside[:, None] // 256)
 
 
 def _soft(plane: Pixels, sigma: float) -> Pixels:
