@@ -72,11 +72,18 @@ class ImageLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageHeader:
-    """What a picture says of itself before decoding. `size_wh` is as a viewer shows it, upright."""
+    """What a picture says of itself before decoding. `size_wh` is as a viewer shows it, upright.
+
+    Attributes:
+        mode: its colours, as Pillow names them: `RGB`, `L`, `CMYK`.
+        profile: its ICC profile; empty where it has none.
+    """
 
     format: str
     size_wh: tuple[int, int]
     orientation: int
+    mode: str = "RGB"
+    profile: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +99,19 @@ class Frame:
     image_hwc: Pixels
     size_wh: tuple[int, int]
     name: str = "image"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layers:
+    """A decoded picture with its transparency beside it, not laid on anything.
+
+    Attributes:
+        image_hwc: uint8 (H, W, 3), RGB, upright, as stored: what is seen through a transparent pixel is kept.
+        alpha_hw: uint8 (H, W), 255 opaque; nothing where the picture has no transparency.
+    """
+
+    image_hwc: Pixels
+    alpha_hw: Pixels | None
 
 
 def read_header(data: bytes, *, name: str = "image", limits: ImageLimits | None = None) -> ImageHeader:
@@ -110,7 +130,7 @@ def read_header(data: bytes, *, name: str = "image", limits: ImageLimits | None 
         if found == "WEBP":  # whose reader sets the canvas aside as it opens
             _check_size(name, encoded.webp_canvas_wh(data), limits)
         with _READERS[found](io.BytesIO(data)) as header:
-            size_wh, info = header.size, header.info
+            size_wh, info, mode = header.size, header.info, header.mode
             several = getattr(header, "is_animated", False)  # absent from readers of formats that hold one
             unsupported = _tiff_unsupported(header) if isinstance(header, TiffImageFile) else None
     except (OSError, ValueError, SyntaxError, TypeError, LookupError, struct.error, Warning) as error:
@@ -120,12 +140,13 @@ def read_header(data: bytes, *, name: str = "image", limits: ImageLimits | None 
     if unsupported:
         raise ImageError(f"{name}: expected {unsupported}")
     _check_size(name, size_wh, limits)
+    profile = info.get("icc_profile") or b""
     if found == "TIFF":  # its reader gives the size upright, its decoder turns the picture
-        return ImageHeader(format=found, size_wh=size_wh, orientation=1)
+        return ImageHeader(format=found, size_wh=size_wh, orientation=1, mode=mode, profile=profile)
     orientation = _orientation(encoded.png_chunk(data, b"eXIf") if found == "PNG" else info.get("exif", b""))
     if orientation >= 5:
         size_wh = (size_wh[1], size_wh[0])
-    return ImageHeader(format=found, size_wh=size_wh, orientation=orientation)
+    return ImageHeader(format=found, size_wh=size_wh, orientation=orientation, mode=mode, profile=profile)
 
 
 def _format_of(data: bytes, name: str) -> str:
@@ -183,6 +204,33 @@ def decode(
     Raises:
         ImageError: as `read_header`, and for data that ends early or contradicts itself.
     """
+    header, decoded = _decode_stored(data, name, limits, reduce)
+    image, alpha = _rgb_and_alpha(decoded)
+    upright = _upright(image if alpha is None else _on_white(image, alpha), header.orientation)
+    return Frame(image_hwc=np.ascontiguousarray(upright), size_wh=header.size_wh, name=name)
+
+
+def decode_layers(data: bytes, *, name: str = "image", limits: ImageLimits | None = None) -> Layers:
+    """Decode a whole picture as `decode` does, but keep its alpha apart and the colours beneath it.
+
+    Raises:
+        ImageError: as `decode`.
+    """
+    header, decoded = _decode_stored(data, name, limits, None)
+    image, alpha = _rgb_and_alpha(decoded)
+    return Layers(
+        image_hwc=np.ascontiguousarray(_upright(image, header.orientation)),
+        alpha_hw=None if alpha is None else np.ascontiguousarray(_upright(alpha, header.orientation)),
+    )
+
+
+def _decode_stored(
+    data: bytes,
+    name: str,
+    limits: ImageLimits | None,
+    reduce: Callable[[ImageHeader], int] | None,
+) -> tuple[ImageHeader, npt.NDArray[np.generic]]:
+    """The header, and the pixels as stored: not turned yet, of one to four channels, 8 or 16 bits each."""
     header = read_header(data, name=name, limits=limits)
     _check_complete(header.format, data, name)
     reduction = reduce(header) if reduce is not None and header.format == "JPEG" else 1
@@ -194,9 +242,8 @@ def decode(
     if decoded.dtype not in {np.dtype(np.uint8), np.dtype(np.uint16)}:
         raise ImageError(f"{name}: expected 8 or 16 bits a channel, found {decoded.dtype}")
     if header.format == "PNG" and decoded.ndim == 2:
-        decoded = _without_grey_key(decoded, data)
-    upright = _upright(_to_rgb(decoded), header.orientation)
-    return Frame(image_hwc=np.ascontiguousarray(upright), size_wh=header.size_wh, name=name)
+        decoded = _with_grey_key(decoded, data)
+    return header, decoded
 
 
 def load(
@@ -227,11 +274,11 @@ def read_bytes(path: Path, *, limits: ImageLimits | None = None) -> bytes:
         raise ImageError(f"{str(path)!r}: cannot be read: {error}") from error
 
 
-def encode_png(image_hwc: Pixels) -> bytes:
-    """Encode uint8 RGB (H, W, 3) losslessly."""
-    done, buffer = cv2.imencode(".png", cv2.cvtColor(image_hwc, cv2.COLOR_RGB2BGR))
+def encode_png(image: Pixels) -> bytes:
+    """Encode uint8 RGB (H, W, 3) or grey (H, W) losslessly."""
+    done, buffer = cv2.imencode(".png", image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     if not done:
-        raise ImageError(f"an image of shape {image_hwc.shape} cannot be encoded as PNG")
+        raise ImageError(f"an image of shape {image.shape} cannot be encoded as PNG")
     return buffer.tobytes()
 
 
@@ -263,28 +310,28 @@ def _decode_raw(data: bytes, image_format: str, reduction: int, name: str) -> np
     return decoded
 
 
-def _to_rgb(decoded: npt.NDArray[np.generic]) -> Pixels:
+def _rgb_and_alpha(decoded: npt.NDArray[np.generic]) -> tuple[Pixels, Pixels | None]:
     if decoded.dtype == np.uint16:
         decoded = ((decoded.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 65535 = 255 x 257
     pixels: Pixels = decoded.astype(np.uint8, copy=False)
     if pixels.ndim == 2:
-        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8), None
     if pixels.shape[2] == 2:  # grey with alpha
-        pixels = np.dstack([pixels[:, :, :1]] * 3 + [pixels[:, :, 1:]])
+        return np.dstack([pixels[:, :, :1]] * 3), pixels[:, :, 1]
     if pixels.shape[2] == 4:
-        return _on_white(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA), np.uint8))
-    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB), np.uint8), pixels[:, :, 3]
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8), None
 
 
-def _on_white(image_rgba: Pixels) -> Pixels:
-    alpha = image_rgba[:, :, 3:].astype(np.uint16)
-    mixed = image_rgba[:, :, :3].astype(np.uint16) * alpha + 255 * (255 - alpha)
+def _on_white(image_hwc: Pixels, alpha_hw: Pixels) -> Pixels:
+    alpha = alpha_hw[:, :, None].astype(np.uint16)
+    mixed = image_hwc.astype(np.uint16) * alpha + 255 * (255 - alpha)
     return ((mixed + 127) // 255).astype(np.uint8)
 
 
-def _upright(image_hwc: Pixels, orientation: int) -> Pixels:
+def _upright(image: Pixels, orientation: int) -> Pixels:
     """Undo the EXIF orientation (EXIF 2.32, tag 0x0112: where row 0 and column 0 of the stored picture belong)."""
-    turned = image_hwc.swapaxes(0, 1) if orientation >= 5 else image_hwc
+    turned = image.swapaxes(0, 1) if orientation >= 5 else image
     flip_rows = orientation in {3, 4, 7, 8}
     flip_columns = orientation in {2, 3, 6, 7}
     return turned[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
@@ -297,14 +344,14 @@ def _check_complete(image_format: str, data: bytes, name: str) -> None:
         raise ImageError(f"{name}: the {image_format} is truncated or damaged: {missing}")
 
 
-def _without_grey_key(decoded: npt.NDArray[np.generic], data: bytes) -> npt.NDArray[np.generic]:
-    """Lay the one grey value that a tRNS chunk declares transparent on white; OpenCV leaves it in grey pictures."""
+def _with_grey_key(decoded: npt.NDArray[np.generic], data: bytes) -> npt.NDArray[np.generic]:
+    """Make alpha of the one grey value that a tRNS chunk declares transparent; OpenCV does not for grey pictures."""
     key, depth, colour_type = encoded.png_chunk(data, b"tRNS"), data[24], data[25]
     if len(key) != 2 or colour_type != 0:
         return decoded
-    white = 65535 if decoded.dtype == np.uint16 else 255
-    value = int.from_bytes(key, "big") * white // ((1 << depth) - 1)
-    return np.where(decoded == value, white, decoded).astype(decoded.dtype)
+    full = 65535 if decoded.dtype == np.uint16 else 255
+    value = int.from_bytes(key, "big") * full // ((1 << depth) - 1)
+    return np.dstack([decoded, np.where(decoded == value, 0, full).astype(decoded.dtype)])
 
 
 def _tiff_unsupported(tiff: TiffImageFile) -> str | None:

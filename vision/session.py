@@ -1,7 +1,8 @@
 """ONNX Runtime, met here alone: a model's bytes in, named arrays out.
 
-Takes uint8 pictures `(N, H, W, 3)` as `vision.preprocess` makes them, and what a model wants beside them. Knows nothing of labels,
-thresholds or files; which file and how many threads is `vision.qualify`'s to say.
+A `Session` takes uint8 pictures `(N, H, W, 3)` as `vision.preprocess` makes them, and what a model wants beside them; a
+`ForeignSession` runs a model that was not exported here, of one float picture. Neither knows labels, thresholds or files; which file
+and how many threads is `vision.qualify`'s to say.
 """
 
 import os
@@ -51,11 +52,30 @@ def _as_file(model: bytes) -> Iterator[str | bytes]:
         yield given
 
 
-class Session:
-    """A loaded model.
+def _load(model: bytes, name: str, threads: int) -> ort.InferenceSession:
+    """Load a model.
 
     Spinning is off: a line pauses between parts, and threads that spin through the pause take the cores from
     the camera and the decoder.
+
+    Raises:
+        BundleError: not a model that this runtime can load.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    try:
+        with _as_file(model) as given:
+            return ort.InferenceSession(given, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own exception types derive from Exception directly
+        raise BundleError(f"{name}: expected an ONNX model that this runtime can load: {error}") from error
+
+
+class Session:
+    """A loaded model.
 
     Args:
         model: the ONNX file's bytes; no external data, no custom operators.
@@ -70,19 +90,7 @@ class Session:
     def __init__(self, model: bytes, *, name: str = "model.onnx", threads: int | None = None) -> None:
         self.name = name
         self.threads = threads or this_machine().cores
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-        try:
-            with _as_file(model) as given:
-                self._session = ort.InferenceSession(given, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's own exception types derive from Exception directly
-            raise BundleError(
-                f"{name}: expected an ONNX model that this runtime can load: {error}"
-            ) from error
+        self._session = _load(model, name, self.threads)
         inputs = {one.name: one for one in self._session.get_inputs()}
         image = inputs.pop(INPUT, None)
         if not (
@@ -142,6 +150,48 @@ class Session:
         """
         for batch in batch_sizes:
             self.run(np.zeros((batch, size_wh[1], size_wh[0], 3), np.uint8))
+
+
+class ForeignSession:
+    """A loaded model that was not exported here: one float32 picture `(1, 3, H, W)` in, under whatever name.
+
+    Args:
+        model: the ONNX file's bytes.
+        name: for messages.
+
+    Attributes:
+        size_wh: of the picture it takes.
+
+    Raises:
+        BundleError: not a model, or not of one such input of a fixed size.
+    """
+
+    def __init__(self, model: bytes, *, name: str, threads: int | None = None) -> None:
+        self.name = name
+        self._session = _load(model, name, threads or this_machine().cores)
+        given = self._session.get_inputs()
+        shape = list(given[0].shape) if len(given) == 1 and given[0].type == "tensor(float)" else []
+        if not (len(shape) == 4 and shape[1] == 3 and all(isinstance(side, int) for side in shape[2:])):
+            every = ", ".join(f"{one.name}: {one.type} {one.shape}" for one in given)
+            raise BundleError(f"{name}: expected one input 'float (1, 3, H, W)', found {every or 'none'}")
+        self._input = given[0].name
+        self.size_wh: tuple[int, int] = (shape[3], shape[2])
+
+    def run(self, picture_chw: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The model's first output for one picture (3, H, W), without the batch's axis.
+
+        Raises:
+            BundleError: the model does not take pictures of that size, or fails.
+        """
+        first = self._session.get_outputs()[0].name
+        try:
+            (answer,) = self._session.run([first], {self._input: picture_chw[None]})
+        except Exception as error:  # as above
+            raise BundleError(
+                f"{self.name}: cannot run a picture of shape {picture_chw.shape}: {error}"
+            ) from error
+        answered: npt.NDArray[np.float32] = answer[0]
+        return answered
 
 
 def _is_further(node: Any) -> bool:

@@ -4,6 +4,7 @@
     LOUPE_TRUSTED_KEYS        JSON list of public key files            (default: none)
     LOUPE_REQUIRE_SIGNATURE   refuse unsigned bundles, but in training (default: false)
     LOUPE_TOKEN               shown to servers by `--server`           (default: none)
+    LOUPE_CUTOUT_MODEL        ONNX file that tells products apart      (default: u2netp's, if its package is installed)
 
 Nothing is read at import; a program builds `Settings` once, when it starts.
 """
@@ -30,6 +31,7 @@ class Settings(BaseSettings):
     trusted_keys: tuple[Path, ...] = ()
     require_signature: bool = False
     token: SecretStr | None = None
+    cutout_model: Path | None = None
 
     def trust(self, given: Iterable[Path] = ()) -> tuple[tuple[Ed25519PublicKey, ...], bool]:
         """The keys trusted here and those `given` beside them, and whether unsigned bundles are refused.

@@ -27,6 +27,7 @@ _GROUP_HELP: Final = {
     "edge": "Run a line: every part judged in time, or sent the safe way, and accounted for.",
     "imagery": "Put products into scenes, check, label and sign the pictures.",
     "fleet": "See the stations that report to a server.",
+    "imagery": "Make product images: the real product in a made scene, checked, labelled and signed.",
     "results": "Take kept results out of a server's database.",
     "review": "Say what parts really were.",
     "token": "Make and revoke the tokens of a server.",
