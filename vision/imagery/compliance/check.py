@@ -25,7 +25,7 @@ def check(data: bytes, rules: RuleSet, *, context: Context | None = None) -> Rep
 def check_picture(picture: Picture, rules: RuleSet) -> Report:
     """As `check`, for a picture that is held against several rule sets and measured once."""
     found = {rule.id: measure(rule, picture) for rule in rules.rules}
-    broken = frozenset(id for id, measured in found.items() if measured.holds is False)
+    broken = frozenset(name for name, measured in found.items() if measured.holds is False)
     fixes = plan(picture, rules, broken).remedies if broken else {}
     return Report(
         rule_set=rules.name,

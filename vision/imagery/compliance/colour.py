@@ -64,11 +64,11 @@ def to_srgb(image_hwc: Pixels, profile: bytes) -> Pixels:
     Raises:
         PyCMSError: the profile cannot be used.
     """
-    done = ImageCms.profileToProfile(
-        Image.fromarray(image_hwc),
+    transform = ImageCms.buildTransform(
         ImageCms.ImageCmsProfile(io.BytesIO(profile)),
         ImageCms.createProfile("sRGB"),
+        "RGB",
+        "RGB",
         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
     )
-    assert done is not None, "not in place"
-    return np.asarray(done, np.uint8)
+    return np.asarray(transform.apply(Image.fromarray(image_hwc)), np.uint8)

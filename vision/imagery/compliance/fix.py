@@ -16,6 +16,7 @@ from vision.imagery.compliance.check import check_picture
 from vision.imagery.compliance.colour import to_srgb
 from vision.imagery.compliance.context import Context
 from vision.imagery.compliance.geometry import Geometry, Rect, Wh
+from vision.imagery.compliance.measures import measure
 from vision.imagery.compliance.metadata import Metadata, encode, read_metadata
 from vision.imagery.compliance.picture import Picture
 from vision.imagery.compliance.plan import Plan, named, plan
@@ -50,10 +51,18 @@ class Fixed:
     report: Report
 
 
-def fix(data: bytes, rules: RuleSet, *, context: Context | None = None, break_signature: bool = False) -> Fixed:
+def fix(
+    data: bytes,
+    rules: RuleSet,
+    *,
+    context: Context | None = None,
+    image_format: str | None = None,
+    break_signature: bool = False,
+) -> Fixed:
     """Put an encoded image right for a rule set, warnings included; a rule that only warns of a small picture is left alone.
 
     Args:
+        image_format: to encode as, such as JPEG, where the rules allow it; its own by default.
         break_signature: change an image that carries C2PA content credentials as well, which are lost thereby.
 
     Raises:
@@ -61,36 +70,42 @@ def fix(data: bytes, rules: RuleSet, *, context: Context | None = None, break_si
         ImageryError: the context's mask is not of its size.
     """
     first = Picture(data, context)
-    report, planned = _planned(first, rules)
+    planned = _planned(first, rules, image_format)
     if first.signed and planned.encodes and not break_signature:
-        why = "the image is signed, and any change breaks its signature; ask for that, and sign anew"
-        unfixable = dict(planned.unfixable) | dict.fromkeys(planned.remedies, why)
-        return _fixed(first, report, (), unfixable)
-    lost = ("drop the content credentials, which spoke of other bytes",) if first.signed and planned.encodes else ()
-    picture, changes = first, list(lost)
+        why = "the image is signed, and any change breaks its signature; ask for that, and sign it anew"
+        return _fixed(first, rules, (), dict(planned.unfixable) | dict.fromkeys(planned.remedies, why))
+    changes = (
+        ["drop the content credentials, which spoke of other bytes"]
+        if first.signed and planned.encodes
+        else []
+    )
+    picture = first
     for _ in range(_ROUNDS):
         after, done, failed = _round(picture, planned)
         if after is picture:
-            return _fixed(picture, report, tuple(changes), dict(planned.unfixable) | failed)
+            return _fixed(picture, rules, tuple(changes), dict(planned.unfixable) | failed)
         changes += [change for change in done if change not in changes]
-        picture = after
-        report, planned = _planned(picture, rules)
-    report, planned = _planned(first, rules)
+        picture, planned = after, _planned(after, rules, image_format)
+    planned = _planned(first, rules, image_format)
     why = "what puts it right breaks something else"
-    return _fixed(first, report, (), dict(planned.unfixable) | dict.fromkeys(planned.remedies, why))
+    return _fixed(first, rules, (), dict(planned.unfixable) | dict.fromkeys(planned.remedies, why))
 
 
-def _planned(picture: Picture, rules: RuleSet) -> tuple[Report, Plan]:
+def _planned(picture: Picture, rules: RuleSet, image_format: str | None) -> Plan:
+    """What to do; text takes seconds to read and nothing can be done about it, so it is not looked for here."""
+    quick = [rule for rule in rules.rules if rule.kind != "no_text"]
+    broken = [rule.id for rule in quick if measure(rule, picture).holds is False]
+    return plan(picture, rules, broken, image_format=image_format)
+
+
+def _fixed(picture: Picture, rules: RuleSet, changes: tuple[str, ...], unfixable: dict[str, str]) -> Fixed:
     report = check_picture(picture, rules)
-    return report, plan(picture, rules, report.broken())
-
-
-def _fixed(picture: Picture, report: Report, changes: tuple[str, ...], unfixable: dict[str, str]) -> Fixed:
+    others = [rule for rule in report.broken() if rule not in unfixable]
     return Fixed(
         data=picture.data,
         format=picture.header.format,
         changes=changes,
-        unfixable=unfixable,
+        unfixable=unfixable | dict(plan(picture, rules, others).unfixable),
         context=picture.context,
         report=report,
     )
@@ -113,9 +128,14 @@ def _round(picture: Picture, planned: Plan) -> tuple[Picture, tuple[str, ...], d
     if why is not None:
         return picture, (), dict.fromkeys(planned.remedies, why)
     if context.name is not None:
-        context = replace(context, name=named(context.name, planned.format)) if "extension" in planned.kinds else context
+        context = (
+            replace(context, name=named(context.name, planned.format))
+            if "extension" in planned.kinds
+            else context
+        )
     context = replace(context, alpha_hw=_moved(context.alpha_hw, planned.geometry))
-    return Picture(data, context), tuple(planned.remedies.values()), {}
+    done = tuple(planned.remedies.values()) or (f"encode as {planned.format}",)
+    return Picture(data, context), done, {}
 
 
 def _redrawn(picture: Picture, planned: Plan) -> Pixels:
@@ -123,15 +143,14 @@ def _redrawn(picture: Picture, planned: Plan) -> Pixels:
     image_hwc = picture.image_hwc
     if picture.colours.profile is not None and not picture.colours.srgb:
         image_hwc = to_srgb(image_hwc, picture.colours.profile)
-    if planned.white is not None:
+    if planned.white is not None and isinstance(picture.product, Product):
         image_hwc = _whitened(image_hwc, picture.product)
     around = (255, 255, 255) if planned.white is not None else picture.background.colour
     return _framed(image_hwc, planned.geometry, around)
 
 
-def _whitened(image_hwc: Pixels, product: Product | str) -> Pixels:
+def _whitened(image_hwc: Pixels, product: Product) -> Pixels:
     """Pure white wherever it is nearly that and not the product."""
-    assert isinstance(product, Product), "no plan without one"
     pale = (image_hwc.min(axis=2) >= NEAR_WHITE) & ~product.mask_hw
     return np.where(pale[:, :, None], np.uint8(255), image_hwc)
 

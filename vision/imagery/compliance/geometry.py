@@ -73,7 +73,9 @@ def geometry(picture: Picture, rules: RuleSet, asked: Sequence[Rule], *, whitene
     if isinstance(rect, Rect):
         size_wh, why = _scaled(rect.size_wh, rules)
         if not why:
-            return Geometry(rect=rect, size_wh=size_wh, problems=_problems(sized, picture, size_wh or rect.size_wh, why))
+            return Geometry(
+                rect=rect, size_wh=size_wh, problems=_problems(sized, picture, size_wh or rect.size_wh, why)
+            )
         rect = f"framed anew, {why}"
     left = geometry(picture, rules, sized, whitened=whitened)
     return Geometry(size_wh=left.size_wh, problems={**left.problems, **{rule.id: rect for rule in framed}})
@@ -82,28 +84,50 @@ def geometry(picture: Picture, rules: RuleSet, asked: Sequence[Rule], *, whitene
 def _problems(sized: Sequence[Rule], picture: Picture, size_wh: Wh | None, why: str) -> dict[str, str]:
     """What remains broken at this size."""
     small = "enlarged it would show no more than it does"
-    remaining = {rule.id: why or small for rule in sized if isinstance(rule, NumberRule) and not _holds(rule, size_wh or picture.size_wh)}
-    return remaining
+    return {
+        rule.id: why or small
+        for rule in sized
+        if isinstance(rule, NumberRule) and not _holds(rule, size_wh or picture.size_wh)
+    }
 
 
 def _holds(rule: NumberRule, size_wh: Wh) -> bool:
-    measured = {"longest_side": max(size_wh), "shortest_side": min(size_wh), "pixels": size_wh[0] * size_wh[1]}
+    measured = {
+        "longest_side": max(size_wh),
+        "shortest_side": min(size_wh),
+        "pixels": size_wh[0] * size_wh[1],
+    }
     return rule.value.holds(measured[rule.kind])
 
 
 def _scaled(size_wh: Wh, rules: RuleSet) -> tuple[Wh | None, str]:
     """The size that keeps all limits, where it is another one; and why there is none."""
     numbers = [rule for rule in rules.rules if isinstance(rule, NumberRule) and rule.kind in _SIZED]
-    need = max((_factor(rule.kind, rule.value.min, size_wh) for rule in numbers if rule.value.min and rule.severity == "fail"), default=0.0)
-    room = min((_factor(rule.kind, rule.value.max, size_wh) for rule in numbers if rule.value.max), default=math.inf)
+    need = max(
+        (
+            _factor(rule.kind, rule.value.min, size_wh)
+            for rule in numbers
+            if rule.value.min and rule.severity == "fail"
+        ),
+        default=0.0,
+    )
+    room = min(
+        (_factor(rule.kind, rule.value.max, size_wh) for rule in numbers if rule.value.max), default=math.inf
+    )
     if need > room:
         return None, "no size keeps both the least and the largest that is allowed"
     if need > MAX_ENLARGED:
-        return None, f"it would have to be enlarged {need:.2f} times; more than {MAX_ENLARGED} shows no product any more"
+        return (
+            None,
+            f"it would have to be enlarged {need:.2f} times; more than {MAX_ENLARGED} shows no product any more",
+        )
     if need > 1:
         return (math.ceil(size_wh[0] * need - 1e-6), math.ceil(size_wh[1] * need - 1e-6)), ""
     if room < 1:
-        return (max(1, math.floor(size_wh[0] * room + 1e-6)), max(1, math.floor(size_wh[1] * room + 1e-6))), ""
+        return (
+            max(1, math.floor(size_wh[0] * room + 1e-6)),
+            max(1, math.floor(size_wh[1] * room + 1e-6)),
+        ), ""
     return None, ""
 
 
@@ -124,10 +148,16 @@ def _rect(picture: Picture, rules: RuleSet, framed: Sequence[Rule], *, whitened:
         return "the frame cuts the product"
     if picture.border:
         return "something is drawn around the picture"
-    size_wh = _padded(picture, rules) if kinds == {"aspect"} else _around(picture, rules, kinds)
+    size_wh = (
+        _padded(picture, rules)
+        if kinds == {"aspect"} or isinstance(product, str)
+        else _around(picture.size_wh, product, rules, kinds)
+    )
     if size_wh is None:
         return "the product fits no allowed shape of frame as it has to"
-    centre_xy = product.centre_xy if isinstance(product, Product) and kinds != {"aspect"} else _middle(picture)
+    centre_xy = (
+        product.centre_xy if isinstance(product, Product) and kinds != {"aspect"} else _middle(picture)
+    )
     left, top = (round(centre - side / 2) for centre, side in zip(centre_xy, size_wh, strict=True))
     rect = Rect(left=left, top=top, width=size_wh[0], height=size_wh[1])
     if rect.inside(picture.size_wh) or whitened or _one_colour(picture):
@@ -142,11 +172,9 @@ def _padded(picture: Picture, rules: RuleSet) -> Wh:
     return max(width, round(height * ratio)), max(height, round(width / ratio))
 
 
-def _around(picture: Picture, rules: RuleSet, kinds: Collection[str]) -> Wh | None:
+def _around(size_wh: Wh, product: Product, rules: RuleSet, kinds: Collection[str]) -> Wh | None:
     """The frame that the product fills as it should, of the picture's own shape where that is allowed and possible."""
-    product = picture.product
-    assert isinstance(product, Product), "asked for by _rect"
-    width, height = picture.size_wh
+    width, height = size_wh
     if kinds == {"centre"}:
         return width, height
     numbers = framing(rules)

@@ -12,7 +12,6 @@ from typing import Any, Final
 from pydantic import JsonValue
 
 from vision.errors import MissingExtraError
-from vision.imagery.compliance import text
 from vision.imagery.compliance.picture import Picture
 from vision.imagery.compliance.product import Product
 from vision.imagery.compliance.rules import (
@@ -157,7 +156,7 @@ def _no_text(rule: NoTextRule, picture: Picture) -> Measured:
         and _letters(line.words) not in allowed
         and not _on_product(line, picture)
     ]
-    return Measured(holds=not foreign, value=[line.words for line in foreign])
+    return Measured(holds=not foreign, value=list(dict.fromkeys(line.words for line in foreign)))
 
 
 def _on_product(line: Line, picture: Picture) -> bool:

@@ -24,7 +24,9 @@ _ASCII: Final = b"ASCII\0\0\0"  # the first eight bytes of a UserComment (EXIF 2
 _SOURCE: Final = re.compile(
     rb"DigitalSourceType\b[^<>]{0,80}?[>=\"'\s]{1,4}https?://cv\.iptc\.org/newscodes/digitalsourcetype/(\w+)"
 )
-_SIGNED: Final = b"jumdc2pa\x00\x11\x00\x10"  # the description box of a C2PA manifest store (C2PA 2.x, §11.1.4.2)
+_SIGNED: Final = (
+    b"jumdc2pa\x00\x11\x00\x10"  # the description box of a C2PA manifest store (C2PA 2.x, §11.1.4.2)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +95,9 @@ def read_metadata(data: bytes, image_format: str, *, name: str) -> Metadata:
     try:
         with Image.open(io.BytesIO(data), formats=[image_format]) as picture:
             info = picture.info
-            text = dict(picture.text) if isinstance(picture, PngImageFile) else {}  # also what follows the pixels
+            text = (
+                dict(picture.text) if isinstance(picture, PngImageFile) else {}
+            )  # also what follows the pixels
             xmp = text.pop(_XMP_KEY, None) or info.get("xmp")
             segments = getattr(picture, "applist", ())
             return Metadata(

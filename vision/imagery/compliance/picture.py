@@ -35,7 +35,9 @@ class Picture:
         if alpha_hw is not None and alpha_hw.shape != self.image_hwc.shape[:2]:
             found = f"{alpha_hw.shape[1]}x{alpha_hw.shape[0]}"
             width, height = self.size_wh
-            raise ImageryError(f"{self.name}: mask: expected {width}x{height}, the image's size, found {found}")
+            raise ImageryError(
+                f"{self.name}: mask: expected {width}x{height}, the image's size, found {found}"
+            )
 
     @property
     def size_wh(self) -> tuple[int, int]:

@@ -27,6 +27,7 @@ class Plan:
         white: what the background has to keep, where it is made white.
         format: to encode as, where that is done at all.
         max_bytes: of the file.
+        encodes: whether the file is written anew; a wrong name alone does not take that.
     """
 
     remedies: Mapping[str, str]
@@ -36,11 +37,7 @@ class Plan:
     geometry: Geometry
     format: str
     max_bytes: int | None
-
-    @property
-    def encodes(self) -> bool:
-        """Whether the file is written anew; a wrong name alone does not take that."""
-        return bool(self.kinds - {"extension"})
+    encodes: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +53,14 @@ class _Unfixable:
     reason: str
 
 
-def plan(picture: Picture, rules: RuleSet, broken: Collection[str]) -> Plan:
-    """What to do about the rules of these ids."""
+def plan(
+    picture: Picture, rules: RuleSet, broken: Collection[str], *, image_format: str | None = None
+) -> Plan:
+    """What to do about the rules of these ids.
+
+    Args:
+        image_format: wanted of the file, where the rules allow it; its own by default.
+    """
     asked = [rule for rule in rules.rules if rule.id in broken]
     white = next((rule for rule in asked if isinstance(rule, WhiteBackgroundRule)), None)
     whitened = white is not None and not _stained(picture, white.value)
@@ -65,18 +68,21 @@ def plan(picture: Picture, rules: RuleSet, broken: Collection[str]) -> Plan:
         picture=picture,
         rules=rules,
         geometry=geometry(picture, rules, asked, whitened=whitened),
-        format=_format(picture, rules, smaller=any(rule.kind == "bytes" for rule in asked)),
+        format=_format(picture, rules, image_format, smaller=any(rule.kind == "bytes" for rule in asked)),
     )
     answers = {rule.id: _ANSWERS[rule.kind](rule, case) for rule in asked}
-    remedies = {id: answer for id, answer in answers.items() if isinstance(answer, str)}
+    remedies = {name: answer for name, answer in answers.items() if isinstance(answer, str)}
+    kinds = frozenset(rule.kind for rule in asked if rule.id in remedies)
     return Plan(
         remedies=remedies,
-        unfixable={id: answer.reason for id, answer in answers.items() if isinstance(answer, _Unfixable)},
-        kinds=frozenset(rule.kind for rule in asked if rule.id in remedies),
+        unfixable={name: answer.reason for name, answer in answers.items() if isinstance(answer, _Unfixable)},
+        kinds=kinds,
         white=white.value if white is not None and whitened else None,
         geometry=case.geometry,
         format=case.format,
         max_bytes=_max_bytes(rules),
+        encodes=bool(kinds - {"extension"})
+        or (image_format is not None and case.format != picture.header.format),
     )
 
 
@@ -85,12 +91,12 @@ def named(name: str, image_format: str) -> str:
     return str(PurePath(name).with_suffix(SUFFIXES[image_format][0]))
 
 
-def _format(picture: Picture, rules: RuleSet, *, smaller: bool) -> str:
-    """The picture's own format where it is allowed and small enough, else the first that is."""
+def _format(picture: Picture, rules: RuleSet, wanted: str | None, *, smaller: bool) -> str:
+    """The format wanted, or the picture's own, where it is allowed and can be made small enough; else the first that is."""
     allowed = next((rule.value for rule in rules.rules if isinstance(rule, FormatRule)), WRITTEN)
     own = picture.header.format
-    order = ("JPEG",) if smaller else (own, *WRITTEN)
-    return next((one for one in order if one in allowed), own)
+    order = ("JPEG",) if smaller else (wanted, own, *WRITTEN)
+    return next((one for one in order if one is not None and one in allowed), own)
 
 
 def _max_bytes(rules: RuleSet) -> int | None:
@@ -106,7 +112,11 @@ def _stained(picture: Picture, rule: White) -> str:
     darkest_hw = picture.image_hwc.min(axis=2)
     beyond, border, halo = faults(darkest_hw, product, rule)
     dark = int(((beyond | border | halo) & (darkest_hw < NEAR_WHITE)).sum())
-    return f"{dark} pixels of it are darker than {NEAR_WHITE}: that is no white that came out badly" if dark else ""
+    return (
+        f"{dark} pixels of it are darker than {NEAR_WHITE}: that is no white that came out badly"
+        if dark
+        else ""
+    )
 
 
 def _reencode(rule: Rule, case: _Case) -> str | _Unfixable:

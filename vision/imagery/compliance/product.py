@@ -5,7 +5,7 @@ here from what belongs to it. Several products are taken for one, and so is what
 """
 
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -14,6 +14,8 @@ import numpy.typing as npt
 from vision.image import Pixels
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
+
+_Number = TypeVar("_Number", bound=np.number[Any])
 
 _PLAIN: Final = 12  # levels from the median colour within which the frame's rim counts as one colour
 _PLAIN_SHARE: Final = 0.6  # of the rim that has to be; the rest may be a product that reaches the border
@@ -51,7 +53,12 @@ class Product:
     def touches(self, frame_wh: tuple[int, int]) -> tuple[str, ...]:
         """The sides of the frame that it reaches."""
         left, top, right, bottom = self.box_xyxy
-        reached = {"left": left <= 0, "top": top <= 0, "right": right >= frame_wh[0], "bottom": bottom >= frame_wh[1]}
+        reached = {
+            "left": left <= 0,
+            "top": top <= 0,
+            "right": right >= frame_wh[0],
+            "bottom": bottom >= frame_wh[1],
+        }
         return tuple(side for side, touched in reached.items() if touched)
 
 
@@ -68,7 +75,7 @@ class Background:
     plain: bool
 
 
-def rim(image_hwc: npt.NDArray[np.generic], width_px: int) -> npt.NDArray[np.generic]:
+def rim(image_hwc: npt.NDArray[_Number], width_px: int) -> npt.NDArray[_Number]:
     """The outermost pixels (N, C), or (N,) of a plane."""
     sides = (
         image_hwc[:width_px],
@@ -152,14 +159,14 @@ def _filled(mask_hw: Mask) -> Mask:
     reached = np.zeros(int(labels.max()) + 1, bool)
     reached[rim(labels, 1)] = True
     reached[0] = False  # the mask itself
-    return ~reached[labels]
+    return np.asarray(~reached[labels], bool)
 
 
 def _large(mask_hw: Mask) -> Mask:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask_hw.astype(np.uint8), connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA].copy()
     areas[0] = 0
-    return np.asarray(areas >= _PART * areas.max())[labels] & mask_hw
+    return np.asarray((areas >= _PART * areas.max())[labels] & mask_hw, bool)
 
 
 def _box(mask_hw: Mask) -> tuple[int, int, int, int] | None:

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
+from pydantic import JsonValue
 
 from vision.image import Pixels
 from vision.imagery.compliance.product import Mask, Product, distance, rim
@@ -33,7 +34,7 @@ class Whiteness:
         """Whether the background is white."""
         return not (self.beyond or self.border or self.halo)
 
-    def value(self) -> dict[str, int]:
+    def value(self) -> dict[str, JsonValue]:
         return asdict(self)
 
 
