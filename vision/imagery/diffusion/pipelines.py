@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import diffusers
 import torch
+import transformers
 from safetensors import SafetensorError, safe_open
 
 from vision.errors import DeviceError, ImageryError
@@ -49,8 +50,9 @@ def load_pipeline(admitted: Admitted, machinery: Machinery) -> Any:
         ImageryError: the parts do not fit together, or a LoRA is for another model.
     """
     dtype = _checked(machinery)
+    _hush()
     options: dict[str, Any] = {
-        "torch_dtype": dtype,
+        "dtype": dtype,
         "local_files_only": True,
         "use_safetensors": True,
     }
@@ -62,7 +64,7 @@ def load_pipeline(admitted: Admitted, machinery: Machinery) -> Any:
         if admitted.settings.controlnet is not None:
             options["controlnet"] = diffusers.ControlNetModel.from_pretrained(
                 admitted.folder / admitted.settings.controlnet,
-                torch_dtype=dtype,
+                dtype=dtype,
                 local_files_only=True,
                 use_safetensors=True,
             )
@@ -77,6 +79,13 @@ def load_pipeline(admitted: Admitted, machinery: Machinery) -> Any:
         _weigh(pipeline, admitted.settings.loras)
     pipeline.set_progress_bar_config(disable=True)
     return _placed(pipeline, machinery)
+
+
+def _hush() -> None:
+    """Loading bars and advice for developers would land in a worker's log; errors still do."""
+    for logging in (diffusers.utils.logging, transformers.utils.logging):
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()
 
 
 def _checked(machinery: Machinery) -> torch.dtype:

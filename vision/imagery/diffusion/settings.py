@@ -70,7 +70,6 @@ class ModelSettings(_Value):
 
     Attributes:
         fixed_size: scenes of any shape are made as a square and stretched; else in the shape asked for.
-        eta: 0 for DDIM without noise of its own.
     """
 
     licence: str = Field(min_length=1, max_length=200)
