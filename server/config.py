@@ -178,6 +178,7 @@ class Imagery(_Section):
     Attributes:
         images: where photos, masters and exported files are kept: a folder, or a URL as fsspec reads them.
         models: a folder of scene models for workers, each a folder; absent: those that Loupe carries alone.
+        catalog, inspection: bundles that workers ask whether an image still shows the product, and soundly; absent: nobody is asked.
         lease_s: after how long without a heartbeat a worker is taken for lost.
         max_failures: how many workers in a row an order may lose or fail, none of whom finished a candidate, before it has failed itself.
         label_policy: how exported images are labelled where an order does not say.
@@ -189,6 +190,8 @@ class Imagery(_Section):
 
     images: Annotated[str, Field(min_length=1, repr=False)] = "loupe-data/imagery"
     models: Path | None = None
+    catalog: Path | None = None
+    inspection: Path | None = None
     lease_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
     max_failures: Annotated[int, Field(ge=1, le=100)] = 3
     label_policy: Annotated[str, Field(min_length=1)] = "everywhere"

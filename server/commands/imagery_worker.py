@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from server.config import Config, read_config
+from server.config import Config, bundle_trust, read_config
 from server.imagery.studio import SceneStudio
 from server.imagery.worker import Habits, Worker
 from server.logs import configure
@@ -20,6 +20,8 @@ from server.storage.database import open_database
 from server.storage.imagery_queue import ImageryQueue, Work
 from server.storage.imagery_tables import AttemptEnd
 from vision.commands.output import JsonFlag, Output
+from vision.imagery.likeness import Classifiers, open_classifiers
+from vision.settings import read_settings
 
 
 def worker(
@@ -64,7 +66,7 @@ def worker(
     database = open_database(effective.storage.database)
     try:
         queue = ImageryQueue(database, max_failures=effective.imagery.max_failures)
-        studio = SceneStudio(models=effective.imagery.models)
+        studio = SceneStudio(models=effective.imagery.models, classifiers=_classifiers(effective))
         output.say(f"worker {habits.name}: waiting for orders")
         ends = Worker(queue, open_blobs(effective.imagery.images), studio, habits, leaving).run(
             lambda work, end: _tell(output, work, end)
@@ -83,6 +85,13 @@ def worker(
 def _read(config: Path | None, models: Path | None) -> Config:
     given = {"imagery.models": models, "models": None if config else "models"}
     return read_config(config, given)
+
+
+def _classifiers(config: Config) -> Classifiers:
+    trusted, required = bundle_trust(config, read_settings())
+    return open_classifiers(
+        config.imagery.catalog, config.imagery.inspection, trusted=trusted, require_signature=required
+    )
 
 
 def _tell(output: Output, work: Work, end: AttemptEnd) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from server.imagery.ports import Image
+from vision.imagery.assess import Assessor
 from vision.imagery.brief import Brief
-from vision.imagery.compliance import Context, check, rule_set
-from vision.imagery.create import Prepared, generator_named, make, prepare
+from vision.imagery.create import generator_named, make, prepare
+from vision.imagery.likeness import Classifiers
 from vision.imagery.scenes.scene import OnStep, SceneGenerator
 
 
@@ -23,17 +24,20 @@ class SceneStudio:
     Attributes:
         models: the folder of scene models; absent: those that Loupe carries.
         device: what its seconds are spent on.
+        classifiers: asked of every image.
     """
 
     models: Path | None = None
     device: str = "cpu"
+    classifiers: Classifiers = field(default_factory=Classifiers)
     _open: SceneGenerator | None = field(default=None, init=False)
 
     def sit(self, photo: bytes, mask: bytes | None, brief: Brief) -> "SceneSitting":
         if self._open is None or self._open.name != brief.generator:
             self.clear()  # two scene models need not fit into memory
             self._open = generator_named(brief.generator, self.models)
-        return SceneSitting(prepared=prepare(photo, mask, brief), brief=brief, generator=self._open)
+        assessor = Assessor(prepared=prepare(photo, mask, brief), brief=brief, classifiers=self.classifiers)
+        return SceneSitting(assessor=assessor, generator=self._open)
 
     def clear(self) -> None:
         self._open = None
@@ -43,23 +47,18 @@ class SceneStudio:
 class SceneSitting:
     """One product before one brief."""
 
-    prepared: Prepared
-    brief: Brief
+    assessor: Assessor
     generator: SceneGenerator
 
     @property
     def alpha_png(self) -> bytes:
-        return self.prepared.alpha_png
+        return self.assessor.prepared.alpha_png
 
     def make(self, number: int, on_step: OnStep) -> Image:
-        return make(self.prepared, self.brief, number, self.generator, on_step)
+        return make(self.assessor.prepared, self.assessor.brief, number, self.generator, on_step)
 
-    def facts(self, _: Image) -> Mapping[str, JsonValue]:
-        cutout, warnings = self.prepared.cutout, self.prepared.warnings
-        return {"cutout": cutout.how, "quality": cutout.quality, "warnings": list(warnings)}
+    def facts(self, image: Image) -> Mapping[str, JsonValue]:
+        return self.assessor.facts(image.master_png)
 
     def check(self, master_png: bytes) -> Sequence[Mapping[str, JsonValue]]:
-        """As a PNG without labels; those are checked on what is exported."""
-        context = Context(name="master.png", alpha_hw=self.prepared.placed.alpha_hw)
-        reports = [check(master_png, rule_set(name), context=context) for name in self.brief.rules]
-        return [report.model_dump(mode="json") for report in reports]
+        return [report.model_dump(mode="json") for report in self.assessor.rules(master_png)]

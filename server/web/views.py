@@ -20,6 +20,7 @@ from server.imagery.waivers import AGREEMENT
 from server.storage.imagery_jobs import Candidate, Job
 from vision.errors import LoupeError
 from vision.imagery.brief import Light
+from vision.imagery.ranking import rank
 from vision.imagery.review import Act, Event, State, after
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -105,7 +106,7 @@ class Views:
     def _job(self, viewer: Viewer, shown: Shown, events: Sequence[tuple[int, Event]]) -> Mapping[str, Any]:
         cards = [
             _card(viewer, shown, one, [event for n, event in events if n == one.number])
-            for one in shown.candidates
+            for one in sorted(shown.candidates, key=lambda one: rank(one.reports, one.facts))
         ]
         return {
             "job": shown.job,

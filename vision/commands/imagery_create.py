@@ -9,13 +9,17 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from vision.commands.options import TrustedKeys, trust
 from vision.commands.output import JsonFlag, Output, bar
 from vision.errors import SettingsError
 from vision.image import read_bytes
-from vision.imagery.brief import MAX_SEED, PLAIN_WHITE, STUDIO, Brief, Light, read_brief
-from vision.imagery.create import Candidate, Prepared, generator_named, make, prepare
+from vision.imagery.assess import Assessor
+from vision.imagery.brief import MAX_SEED, PLAIN_WHITE, STUDIO, Light, read_brief
+from vision.imagery.create import Candidate, generator_named, make, prepare
 from vision.imagery.cutout.photo import PHOTO_LIMITS
 from vision.imagery.folder import INDEX, check_free, write_candidate, write_inputs, write_page
+from vision.imagery.likeness import open_classifiers
+from vision.imagery.ranking import rank
 from vision.imagery.scenes.scene import SceneGenerator, Step
 
 _SIZE: Final = re.compile(r"(\d{1,5})[xX×](\d{1,5})")
@@ -60,12 +64,27 @@ def create(
     light: Annotated[
         Light | None, typer.Option(help="Where the light comes from.", show_default=False)
     ] = None,
+    catalog: Annotated[
+        Path | None,
+        typer.Option(
+            help="A catalog bundle: does the image still fall into the product's category?",
+            show_default=False,
+        ),
+    ] = None,
+    inspection: Annotated[
+        Path | None,
+        typer.Option(
+            help="An inspection bundle: does the image show a defect that the photo does not?",
+            show_default=False,
+        ),
+    ] = None,
+    trusted_key: TrustedKeys = [],  # noqa: B006  (typer reads the default)
     json: JsonFlag = False,
 ) -> None:
     """Put a product into generated scenes, its own pixels untouched.
 
-    Writes masters, manifests, difference maps and a page to look at. A separate process proves for every master that no pixel of the product was
-    changed. Files in the folder are never written over.
+    Writes masters, manifests, difference maps and a page to look at, the best candidate by rules and classifiers first. A separate process proves for
+    every master that no pixel of the product was changed. Files in the folder are never written over.
 
     Example: `loupe imagery create --product mug.jpg --scene "white marble table, soft light from the left" --rules google.merchant --out mug`
 
@@ -89,7 +108,10 @@ def create(
     prepared = prepare(photo, None if mask is None else read_bytes(mask, limits=PHOTO_LIMITS), brief)
     for warning in prepared.warnings:
         output.warn(warning)
-    told = _make_all(prepared, brief, generator_named(brief.generator, models), out)
+    keys, required = trust(trusted_key)
+    classifiers = open_classifiers(catalog, inspection, trusted=keys, require_signature=required)
+    assessor = Assessor(prepared=prepared, brief=brief, classifiers=classifiers)
+    told = _make_all(assessor, generator_named(brief.generator, models), out)
     output.result(
         {
             "out": str(out),
@@ -99,8 +121,9 @@ def create(
             "cutout": {"how": prepared.cutout.how, "quality": prepared.cutout.quality},
             "warnings": list(prepared.warnings),
             "candidates": told,
+            "best_first": [one["number"] for one in _best_first(told)],
         },
-        _table(told),
+        _table(_best_first(told)),
         escape(f"to look at: {out / INDEX}"),
     )
 
@@ -120,8 +143,9 @@ def _size_wh(size: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _make_all(prepared: Prepared, brief: Brief, generator: SceneGenerator, out: Path) -> list[dict[str, Any]]:
+def _make_all(assessor: Assessor, generator: SceneGenerator, out: Path) -> list[dict[str, Any]]:
     """Make and write one candidate after the other, so that those there are can be looked at."""
+    prepared, brief = assessor.prepared, assessor.brief
     told: list[dict[str, Any]] = []
     candidates: list[Candidate] = []
     with bar(counted=False) as progress:
@@ -139,10 +163,22 @@ def _make_all(prepared: Prepared, brief: Brief, generator: SceneGenerator, out: 
             if not candidates:
                 write_inputs(out, prepared.photo, prepared.alpha_png)
             written = write_candidate(out, candidate)
-            told.append(_told(candidate, written, time.perf_counter() - started))
+            told.append(
+                {
+                    **_told(candidate, written, time.perf_counter() - started),
+                    "reports": [one.model_dump(mode="json") for one in assessor.rules(candidate.master_png)],
+                    "facts": dict(assessor.facts(candidate.master_png)),
+                }
+            )
             candidates.append(candidate)
-            write_page(out, brief, candidates, prepared.warnings)
+            order = [one["number"] for one in _best_first(told)]
+            best_first = sorted(candidates, key=lambda one: order.index(one.number))
+            write_page(out, brief, best_first, prepared.warnings)
     return told
+
+
+def _best_first(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(told, key=lambda one: rank(one["reports"], one["facts"]))
 
 
 def _told(candidate: Candidate, written: dict[str, str], seconds: float) -> dict[str, Any]:
@@ -164,7 +200,7 @@ def _told(candidate: Candidate, written: dict[str, str], seconds: float) -> dict
 
 
 def _table(told: list[dict[str, Any]]) -> Table:
-    table = Table("candidate", "seed", "product pixels", "changed", "seconds", "master")
+    table = Table("candidate", "seed", "product pixels", "changed", "rules", "identity", "seconds", "master")
     for one in told:
         lock = one["lock"]
         table.add_row(
@@ -172,7 +208,13 @@ def _table(told: list[dict[str, Any]]) -> Table:
             str(one["seed"]),
             str(lock["pixels"]),
             str(lock["changed"]),
+            escape(", ".join(f"{report['rule_set']} {report['status']}" for report in one["reports"])),
+            _number(one["facts"].get("identity")),
             f"{one['seconds']:.1f}",
             escape(one["master"]),
         )
     return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

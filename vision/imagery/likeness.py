@@ -4,15 +4,18 @@ The product's pixels are locked, so this is not about them: it is about what the
 a lamp will not be found by those who look for bottles, and a shadow that is taken for a crack brings complaints.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import BaseModel, ConfigDict, Field
 
-from vision.catalog.categorize import Categorizer
+from vision.catalog.categorize import Categorizer, open_categorizer
 from vision.catalog.item import Item
 from vision.cosine import Floats, cosines, unit
 from vision.image import Frame, Pixels
-from vision.inspection.inspect import Inspector
+from vision.inspection.inspect import Inspector, open_inspector
 
 _MARGIN = 0.05  # of the product's box, left around it when it is looked at
 
@@ -59,6 +62,27 @@ class Likeness(BaseModel):
     def sound(self) -> bool:
         """Whether nothing speaks against the image."""
         return self.same_category is not False and self.new_defect is not True
+
+
+def open_classifiers(
+    catalog: Path | None,
+    inspection: Path | None,
+    *,
+    trusted: Iterable[Ed25519PublicKey] = (),
+    require_signature: bool = False,
+) -> "Classifiers":
+    """From bundles, each of which may be absent.
+
+    Raises:
+        BundleError: one cannot be used here, or is not of its kind.
+    """
+    keys = tuple(trusted)
+    categorizer = inspector = None
+    if catalog is not None:
+        categorizer = open_categorizer(catalog, trusted=keys, require_signature=require_signature)
+    if inspection is not None:
+        inspector = open_inspector(inspection, trusted=keys, require_signature=require_signature)
+    return Classifiers(categorizer=categorizer, inspector=inspector)
 
 
 class Classifiers:

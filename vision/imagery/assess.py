@@ -1,0 +1,61 @@
+"""What speaks for and against a candidate: what the brief's rule sets find, and what the classifiers take it for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pydantic import JsonValue
+
+from vision.image import decode
+from vision.imagery.brief import Brief
+from vision.imagery.compliance import Context, Report, check, rule_set
+from vision.imagery.compose.place import product_box
+from vision.imagery.create import Prepared
+from vision.imagery.likeness import Classifiers, Likeness, Seen, likeness
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessor:
+    """Assesses the candidates of one brief.
+
+    Args:
+        classifiers: without any, nothing is said of category, identity and defects.
+    """
+
+    prepared: Prepared
+    brief: Brief
+    classifiers: Classifiers = field(default_factory=Classifiers)
+
+    def rules(self, master_png: bytes) -> tuple[Report, ...]:
+        """Of each rule set in the brief's order; as a PNG without labels, which are checked on what is exported.
+
+        Raises:
+            ImageError: it is no picture.
+        """
+        context = Context(name="master.png", alpha_hw=self.prepared.placed.alpha_hw)
+        return tuple(check(master_png, rule_set(name), context=context) for name in self.brief.rules)
+
+    def likeness(self, master_png: bytes) -> Likeness:
+        """To the product in its photo.
+
+        Raises:
+            ImageError: it is no picture, or a model's region of interest does not fit.
+        """
+        image_hwc = decode(master_png, name="master").image_hwc
+        seen = self.classifiers.see(image_hwc, self.prepared.placed.box_xyxy, name="master")
+        return likeness(self._photo, seen)
+
+    def facts(self, master_png: bytes) -> Mapping[str, JsonValue]:
+        """What people should see beside the rules' reports; what no model was given for is left out."""
+        cutout = self.prepared.cutout
+        return {
+            "cutout": cutout.how,
+            "quality": cutout.quality,
+            "warnings": list(self.prepared.warnings),
+            **self.likeness(master_png).model_dump(mode="json", exclude_none=True),
+        }
+
+    @cached_property
+    def _photo(self) -> Seen:
+        cutout = self.prepared.cutout
+        return self.classifiers.see(cutout.image_hwc, product_box(cutout.alpha_hw), name="product")

@@ -1,0 +1,23 @@
+"""Which candidate to look at first: whom the rules refuse comes last, then whom the classifiers do not take for the product.
+
+Works on what is kept as JSON: reports of `vision.imagery.compliance` and facts that hold a `vision.imagery.likeness.Likeness`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+Rank: TypeAlias = tuple[bool, int, bool, bool, int, float]
+
+
+def rank(reports: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> Rank:
+    """To be sorted by, the best first: not checked yet, failed rules, a new defect, another category, warnings, and how unlike the product it looks."""
+    found = [finding["status"] for report in reports for finding in report["findings"]]
+    identity = facts.get("identity")
+    return (
+        not reports,
+        found.count("fail"),
+        facts.get("new_defect") is True,
+        facts.get("same_category") is False,
+        found.count("warn"),
+        0.0 if identity is None else -float(identity),
+    )
