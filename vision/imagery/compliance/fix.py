@@ -20,7 +20,7 @@ from vision.imagery.compliance.measures import measure
 from vision.imagery.compliance.metadata import Metadata, encode, read_metadata
 from vision.imagery.compliance.picture import Picture
 from vision.imagery.compliance.plan import Plan, named, plan
-from vision.imagery.compliance.product import Product
+from vision.imagery.compliance.product import Product, darkest
 from vision.imagery.compliance.report import Report
 from vision.imagery.compliance.rules import RuleSet
 from vision.imagery.compliance.white import NEAR_WHITE
@@ -151,7 +151,7 @@ def _redrawn(picture: Picture, planned: Plan) -> Pixels:
 
 def _whitened(image_hwc: Pixels, product: Product) -> Pixels:
     """Pure white wherever it is nearly that and not the product."""
-    pale = (image_hwc.min(axis=2) >= NEAR_WHITE) & ~product.mask_hw
+    pale = (darkest(image_hwc) >= NEAR_WHITE) & ~product.mask_hw
     return np.where(pale[:, :, None], np.uint8(255), image_hwc)
 
 

@@ -64,7 +64,7 @@ class White(_Value):
     """Pure white, with room for what encoding does beside an edge.
 
     Attributes:
-        halo_px: up to this far from the product a pixel need not be 255.
+        halo_px: up to this far from the product, along rows or columns, a pixel need not be 255: JPEG's blocks are 16 px wide.
         halo_level: what its darkest channel has to keep there.
     """
 
