@@ -176,12 +176,13 @@ def generator_of(manifest: Manifest, models: Path | None = None) -> SceneGenerat
         ImageryError, DeviceError, MissingExtraError: as `generator_named`.
     """
     ran = manifest.scene.fingerprint
+    threads = ran.get("threads", "1")
     return generator_named(
         manifest.brief.generator,
         models,
         device=ran.get("device", "cpu").split(" ")[0],
         dtype=ran.get("dtype", "float32"),
-        threads=int(ran.get("threads", "1")),
+        threads=int(threads) if threads.isdecimal() else 1,
     )
 
 

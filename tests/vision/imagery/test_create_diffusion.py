@@ -35,7 +35,7 @@ def test_inpainting_changes_the_product_and_the_master_does_not(tmp_path: Path) 
     assert changed.mean() > 0.9  # plain inpainting
 
     candidate = make(prepared, brief, 1, tiny, ignore)
-    assert (candidate.lock.pixels, candidate.lock.changed) == (np.count_nonzero(locked), 0)
+    assert (candidate.lock.pixels, candidate.lock.changed) == (int(np.count_nonzero(locked)), 0)
     assert candidate.manifest.scene.synthetic
     write_inputs(tmp_path, BOX.photo_png, prepared.alpha_png)
     kept = read_kept(Path(write_candidate(tmp_path, candidate)["manifest"]))
