@@ -1,7 +1,7 @@
 """The product lock over random products, masks, placements and generators, and what composing takes.
 
     python benchmarks/imagery_lock.py --json
-    python benchmarks/imagery_lock.py --count 50 --json
+    python benchmarks/imagery_lock.py --torch --json     # with studio-64, and plain inpainting by a tiny model beside it
 
 Each candidate is composed here and verified by another process from its files alone. Beside each one a copy with one value of one locked
 pixel changed by one level is verified, which has to be found.
@@ -90,6 +90,35 @@ def _lock(count: int, generators: Sequence[SceneGenerator]) -> list[Figure]:
     ]
 
 
+def _with_torch(folder: Path) -> list[SceneGenerator]:
+    """A tiny real inpainting pipeline of random weights, and the model that is carried along."""
+    from tests.vision.imagery.diffusion.checkpoints import stable_diffusion  # noqa: PLC0415  (torch)
+
+    stable_diffusion(folder / "tiny-inpainting", inpaints=True)
+    return [generator_named("tiny-inpainting", folder), generator_named("studio-64")]
+
+
+def _plain_inpainting(generator: SceneGenerator, count: int = 10) -> Figure:
+    """How much of a product an inpainting pipeline changes that is told to leave it alone."""
+    shares = []
+    for seed in range(count):
+        good = goods(KINDS[seed % len(KINDS)], seed, 400)
+        placement = Placement(frame_wh=(384, 384), scale=0.8, centre_xy=(192, 192))
+        placed = place(Thing(good.photo_hwc, good.alpha_hw), placement)
+        values = {"scene": _WORDS[0], "rules": ["none"], "seed": seed, "size_wh": placement.frame_wh}
+        ask = ask_of(read_brief(values), 1, Layout(horizon=0.6, light=Light.LEFT), placed)
+        painted, locked = generator.generate(ask, ignore).image_hwc, placed.locked_hw
+        shares.append(float((painted[locked] != placed.image_hwc[locked]).any(axis=1).mean()))
+    return Figure(
+        name="imagery_plain_inpainting_changed",
+        value=round(statistics.median(shares), 4),
+        unit="ratio",
+        runs=count,
+        spread=(round(min(shares), 4), round(max(shares), 4)),
+        note=f"of the product's pixels, in the picture that {generator.name} gives itself",
+    )
+
+
 def _thing(rng: np.random.Generator) -> Thing:
     """A drawn product with its true mask or a random one, or noise along a random outline."""
     seed = int(rng.integers(2**31))
@@ -164,7 +193,16 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-if __name__ == "__main__":
-    options = parser(__doc__)
+def main() -> None:
+    options = parser(__doc__ or "")
     options.add_argument("--count", type=int, default=240, help="how many products")
-    emit(figures(count=options.parse_args().count))
+    options.add_argument("--torch", action="store_true", help="trained models too")
+    given = options.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        models = _with_torch(Path(folder)) if given.torch else []
+        found = figures(count=given.count, generators=models)
+        emit([*found, *(_plain_inpainting(one) for one in models[:1])])
+
+
+if __name__ == "__main__":
+    main()

@@ -57,6 +57,10 @@ def create(
     models: Annotated[
         Path | None, typer.Option(help="The folder that models are in.", show_default=False)
     ] = None,
+    device: Annotated[str, typer.Option(help="What a trained model runs on: cpu, cuda, cuda:N.")] = "cpu",
+    threads: Annotated[
+        int, typer.Option(min=1, help="Of the processor; another number may give other pixels.")
+    ] = 1,
     horizon: Annotated[
         float | None,
         typer.Option(help="Where the table ends, as a share of the height.", show_default=False),
@@ -111,7 +115,8 @@ def create(
     keys, required = trust(trusted_key)
     classifiers = open_classifiers(catalog, inspection, trusted=keys, require_signature=required)
     assessor = Assessor(prepared=prepared, brief=brief, classifiers=classifiers)
-    told = _make_all(assessor, generator_named(brief.generator, models), out)
+    opened = generator_named(brief.generator, models, device=device, threads=threads)
+    told = _make_all(assessor, opened, out)
     output.result(
         {
             "out": str(out),

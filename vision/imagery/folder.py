@@ -1,10 +1,12 @@
 """Candidates in a folder, as `vision.imagery.kept` reads them and people look at them; nothing that is there already is written over.
 
-index.html                  the page to look at
-photo.jpg, alpha.png        what every candidate is made from
-candidate-1.png .json       master and manifest
-candidate-1-preview.jpg     for the page
-candidate-1-difference.png  black where the product was left alone
+    index.html                  the page to look at
+    photo.jpg, alpha.png        what every candidate is made from
+    candidate-1.png .json       master and manifest
+    candidate-1-preview.jpg     for the page
+    candidate-1-difference.png  black where the product was left alone
+
+Takes candidates and a path. It makes no pixels.
 """
 
 from collections.abc import Sequence

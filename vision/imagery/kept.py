@@ -1,9 +1,11 @@
 """A candidate as it is kept in a folder: the manifest, and beside it what its digests speak of.
 
-photo.jpg (or .png ...)     the product photo as handed in
-alpha.png                   where in it the product is
-candidate-1.json            the manifest
-candidate-1.png             the master
+    photo.jpg (or .png ...)     the product photo as handed in
+    alpha.png                   where in it the product is
+    candidate-1.json            the manifest
+    candidate-1.png             the master
+
+Takes paths and bytes, gives values. It writes nothing and judges nothing.
 """
 
 import hashlib

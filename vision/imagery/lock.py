@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from vision.errors import GuardError, ImageryError, LoupeError
+from vision.errors import GuardError, ImageryError, LoupeError, StorageError
 from vision.image import Pixels
 from vision.imagery.compose.place import OPAQUE, place
 from vision.imagery.kept import (
@@ -108,25 +108,29 @@ def verify_apart(manifest: Manifest, *, photo: bytes, alpha_png: bytes, master_p
 
     Raises:
         GuardError: it could not compare, so nothing is proven.
+        StorageError: the disk refused the files.
     """
-    with tempfile.TemporaryDirectory(prefix="loupe-lock-") as folder:
-        path = Path(folder) / "candidate.json"
-        path.write_bytes(manifest.canonical())
-        for name, data in (("photo.png", photo), (ALPHA, alpha_png), ("candidate.png", master_png)):
-            (path.parent / name).write_bytes(data)
-        command = [sys.executable, "-P", "-m", "vision.imagery.lock", str(path)]
-        try:
-            done = subprocess.run(  # noqa: S603  (this module)
-                command, capture_output=True, text=True, timeout=_CHILD_S, check=False
-            )
-        except subprocess.TimeoutExpired as error:
-            raise GuardError(
-                f"candidate {manifest.number}: the lock cannot be verified within {_CHILD_S} s"
-            ) from error
-    if done.returncode not in {0, 1}:
-        raise GuardError(
-            f"candidate {manifest.number}: the lock cannot be verified: {done.stderr.strip()[-500:]}"
+    try:
+        with tempfile.TemporaryDirectory(prefix="loupe-lock-") as folder:
+            path = Path(folder) / "candidate.json"
+            path.write_bytes(manifest.canonical())
+            for name, data in (("photo.png", photo), (ALPHA, alpha_png), ("candidate.png", master_png)):
+                (path.parent / name).write_bytes(data)
+            return _report_of(path, manifest.number)
+    except OSError as error:
+        raise StorageError(f"the lock's files cannot be written: {error.strerror or error}") from error
+
+
+def _report_of(path: Path, number: int) -> LockReport:
+    command = [sys.executable, "-P", "-m", "vision.imagery.lock", str(path)]
+    try:
+        done = subprocess.run(  # noqa: S603  (this module)
+            command, capture_output=True, text=True, timeout=_CHILD_S, check=False
         )
+    except subprocess.TimeoutExpired as error:
+        raise GuardError(f"candidate {number}: the lock cannot be verified within {_CHILD_S} s") from error
+    if done.returncode not in {0, 1} or not done.stdout:
+        raise GuardError(f"candidate {number}: the lock cannot be verified: {done.stderr.strip()[-500:]}")
     return LockReport(**json.loads(done.stdout))
 
 
