@@ -104,7 +104,7 @@ class Cataloguing:
             OverloadedError: the deadline cannot be kept behind the work that is already inside.
             DeadlineError: the deadline passed on the way.
             ImageError: a photo cannot be used; its place is named.
-            CatalogError: the product has nothing that the model reads.
+            CatalogError: the product has nothing that the model reads, or a title that is too long.
         """
         arrived = self._clock()
         order = replace(order, deadline=order.deadline - _ANSWERING_S)
