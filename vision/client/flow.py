@@ -90,9 +90,8 @@ class Flow(Generic[Given, Became]):
 
     def load(self, given: Given) -> Loaded[Given]:
         """Make the request for a thing, which may read files; touches nothing of the flow, so that a thread may do it."""
-        request_id = (
-            self._many.request_id(given) or fresh_id()
-        )  # without one its answer could not be told from others
+        # without an id its answer could not be told from others
+        request_id = self._many.request_id(given) or fresh_id()
         try:
             request = self._many.request(given, request_id)
         except LoupeError as error:
