@@ -1,10 +1,12 @@
-"""How right the catalog's models are, and whether their promises hold: fashion with titles and attributes, groceries by picture.
+"""The catalog's figures: how right its models are, whether their promises hold, search by picture, and how much is done in a second.
 
-    python benchmarks/catalog.py --fashion FOLDER --grocery FOLDER --work DIR [--only fashion,promises,…] [--weights warmstart]
+    python benchmarks/catalog.py [--fashion FOLDER] [--grocery FOLDER] [--bundle BUNDLE] [--work DIR] [--only fashion,search,…]
 
-Each folder holds a `manifest.csv` whose paths are relative to it. Runs are trained once and kept in DIR: a finished one is read, an
-interrupted one goes on. With ImageNet weights instead of ours: `--weights imagenet`, and a DIR of its own. Search, throughput and bulk have
-scripts of their own: `catalog_search.py`, `catalog_serving.py`, `catalog_bulk.py`.
+Each folder holds a `manifest.csv` whose paths are relative to it. What is measured on fashion (titles and attributes beside the photo) or on
+groceries (photos alone) is left out without its folder, and that is said. Runs are trained once and kept in DIR: a finished one is read, an
+interrupted one goes on. With ImageNet weights instead of ours: `--weights imagenet`, and a DIR of its own. Search, serving and bulk are the
+scripts `catalog_search.py` (around made-up vectors, where no folder is given), `catalog_serving.py` and `catalog_bulk.py` (the tests' shop,
+where no bundle is given).
 """
 
 import sys
@@ -21,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
+from benchmarks import catalog_beside
 from benchmarks.common import Figure, emit, parser
 from benchmarks.runs import ensure
 from training.catalog.certify import fit_temperature, promise, sequence
@@ -34,6 +37,7 @@ from training.recipe import read_recipe
 from training.statistics import rate
 from vision.catalog.novelty import Novelty
 from vision.catalog.projection import fit
+from vision.commands.output import stderr_console
 
 FASHION_LEVELS: Final = ("coarse_label", "mid_label", "fine_label")
 FASHION_TARGETS: Final = {"coarse_label": ">= 0.99", "mid_label": ">= 0.97", "fine_label": ">= 0.91"}
@@ -47,24 +51,48 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """Where the data are, where runs are kept, and what they start from."""
+    """Where the data are, where runs are kept, what they start from, and the bundle that is served."""
 
     fashion: Path | None
     grocery: Path | None
     work: Path
     weights: str
+    bundle: Path | None = None
+
+    @property
+    def folders(self) -> list[Path]:
+        return [one for one in (self.fashion, self.grocery) if one is not None]
 
 
 def main() -> None:
     options = parser(__doc__ or "")
     options.add_argument("--fashion", type=Path, help="the folder of catalog_fashion")
     options.add_argument("--grocery", type=Path, help="the folder of catalog_grocery")
-    options.add_argument("--work", type=Path, required=True, help="where runs are kept")
+    options.add_argument("--bundle", type=Path, help="a catalog bundle, for search, serving and bulk")
+    options.add_argument("--work", type=Path, default=Path("runs/catalog"), help="where runs are kept")
     options.add_argument("--weights", default="warmstart", help="warmstart, imagenet, or a file")
-    options.add_argument("--only", default=",".join(PARTS), help="parts, by default all")
+    options.add_argument("--only", help=f"some of {','.join(PARTS)}; else all for which there are data")
     asked = options.parse_args()
-    given = Given(fashion=asked.fashion, grocery=asked.grocery, work=asked.work, weights=asked.weights)
-    emit([figure for part in asked.only.split(",") for figure in PARTS[part](given)])
+    given = Given(
+        fashion=asked.fashion,
+        grocery=asked.grocery,
+        work=asked.work,
+        weights=asked.weights,
+        bundle=asked.bundle,
+    )
+    emit([figure for part in _chosen(asked.only, given) for figure in PARTS[part](given)])
+
+
+def _chosen(only: str | None, given: Given) -> list[str]:
+    """The parts to measure; those that are left out for want of data are told."""
+    if only is not None:
+        return only.split(",")
+    lacking = {"--fashion": given.fashion is None, "--grocery": given.grocery is None}
+    for option, lacks in lacking.items():
+        parts = [part for part, needed in NEEDS.items() if needed == option]
+        if lacks:
+            stderr_console().print(f"left out without {option} FOLDER: {', '.join(parts)}")
+    return [part for part in PARTS if not lacking.get(NEEDS.get(part, ""), False)]
 
 
 def fashion(given: Given) -> list[Figure]:
@@ -216,7 +244,18 @@ PARTS: Final[dict[str, Callable[[Given], list[Figure]]]] = {
     "promises": promises,
     "novel": novel,
     "grocery": grocery,
+    "search": lambda given: catalog_beside.search(given.folders, given.bundle, given.work / "search"),
+    "serving": lambda given: catalog_beside.serving(given.bundle),
+    "bulk": lambda given: catalog_beside.bulk(given.bundle),
 }
+NEEDS: Final = {
+    "fashion": "--fashion",
+    "image_only": "--fashion",
+    "promises": "--fashion",
+    "novel": "--fashion",
+    "grocery": "--grocery",
+}
+"""The data that parts are measured on."""
 
 
 def _fashion_manifest(given: Given, where: Sequence[str] = ("in_benchmark=1",)) -> Manifest:
