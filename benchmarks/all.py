@@ -37,6 +37,9 @@ def main() -> None:
     options.add_argument(
         "--fashion", default="", help="with --long: a catalog's folder, beside the groceries'"
     )
+    options.add_argument(
+        "--catalog-bundle", default="", help="with --long: what the catalog's throughput is measured with"
+    )
     options.add_argument("--work", default="runs", help="with --long: where the runs are kept")
     options.add_argument("--only", help="the table to make anew, by its heading in docs/benchmarks.md")
     given = options.parse_args()
@@ -88,10 +91,16 @@ def long_ones(given: argparse.Namespace) -> dict[str, list[str]]:
             # certificates on real scores, those that the folds left behind
             "certificates on solar cells": ["certificates", "--scores", str(kept_at / "out-of-fold.csv")],
         }
+    served = ["--bundle", given.catalog_bundle] if given.catalog_bundle else []
+    scripts |= {
+        "catalog, serving": ["catalog_serving", *served],
+        "catalog, bulk": ["catalog_bulk", *served],
+    }
     if given.groceries and given.fashion:
         folders = ["--data", given.fashion, "--data", str(Path(given.groceries).parent)]
         grocery = ["--fashion", given.fashion, "--grocery", str(Path(given.groceries).parent)]
-        scripts["catalog"] = ["catalog", *grocery, "--work", str(work / "catalog")]
+        accuracy = ["--only", "fashion,image_only,promises,novel,grocery"]
+        scripts["catalog"] = ["catalog", *grocery, *accuracy, "--work", str(work / "catalog")]
         scripts["catalog, search"] = ["catalog_search", *folders, "--work", str(work / "catalog-search")]
     if given.groceries:
         photographs = ["--data", given.groceries, "--images", given.grocery_images]

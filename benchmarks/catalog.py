@@ -1,10 +1,12 @@
-"""How right the catalog's models are, and whether their promises hold: fashion with titles and attributes, groceries by picture.
+"""The catalog's figures: how right its models are, whether their promises hold, search by picture, and how much is done in a second.
 
-    python benchmarks/catalog.py --fashion FOLDER --grocery FOLDER --work DIR [--only fashion,promises,…] [--weights warmstart]
+    python benchmarks/catalog.py [--fashion FOLDER] [--grocery FOLDER] [--bundle BUNDLE] [--work DIR] [--only fashion,search,…]
 
-Each folder holds a `manifest.csv` whose paths are relative to it. Runs are trained once and kept in DIR: a finished one is read, an
-interrupted one goes on. With ImageNet weights instead of ours: `--weights imagenet`, and a DIR of its own. Search, throughput and bulk have
-scripts of their own: `catalog_search.py`, `catalog_serving.py`, `catalog_bulk.py`.
+Each folder holds a `manifest.csv` whose paths are relative to it. What is measured on fashion (titles and attributes beside the photo) or on
+groceries (photos alone) is left out without its folder, and that is said. Runs are trained once and kept in DIR: a finished one is read, an
+interrupted one goes on. With ImageNet weights instead of ours: `--weights imagenet`, and a DIR of its own. Search, serving and bulk are the
+scripts `catalog_search.py` (around made-up vectors, where no folder is given), `catalog_serving.py` and `catalog_bulk.py` (the tests' shop,
+where no bundle is given).
 """
 
 import sys
@@ -13,15 +15,15 @@ from pathlib import Path
 if __name__ == "__main__":  # as a script, this folder comes first and its training.py would hide the package
     sys.path[0] = str(Path(__file__).parents[1])
 
-import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
+from benchmarks import catalog_beside
 from benchmarks.common import Figure, emit, parser
 from benchmarks.runs import ensure
 from training.catalog.certify import fit_temperature, promise, sequence
@@ -35,6 +37,7 @@ from training.recipe import read_recipe
 from training.statistics import rate
 from vision.catalog.novelty import Novelty
 from vision.catalog.projection import fit
+from vision.commands.output import stderr_console
 
 FASHION_LEVELS: Final = ("coarse_label", "mid_label", "fine_label")
 FASHION_TARGETS: Final = {"coarse_label": ">= 0.99", "mid_label": ">= 0.97", "fine_label": ">= 0.91"}
@@ -42,31 +45,54 @@ ATTRIBUTES: Final = ("gender", "base_colour", "season", "usage")
 GROCERY_LEVELS: Final = ("department", "coarse_label", "fine_label")
 GROCERY_TARGETS: Final = {"coarse_label": ">= 0.85", "fine_label": ">= 0.75"}
 RISK, CONFIDENCE, RESAMPLINGS = 0.05, 0.95, 2000
-HELD_OUT: Final = 6  # categories that the model of `novel` does not learn
 
 Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """Where the data are, where runs are kept, and what they start from."""
+    """Where the data are, where runs are kept, what they start from, and the bundle that is served."""
 
     fashion: Path | None
     grocery: Path | None
     work: Path
     weights: str
+    bundle: Path | None = None
+
+    @property
+    def folders(self) -> list[Path]:
+        return [one for one in (self.fashion, self.grocery) if one is not None]
 
 
 def main() -> None:
     options = parser(__doc__ or "")
     options.add_argument("--fashion", type=Path, help="the folder of catalog_fashion")
     options.add_argument("--grocery", type=Path, help="the folder of catalog_grocery")
-    options.add_argument("--work", type=Path, required=True, help="where runs are kept")
+    options.add_argument("--bundle", type=Path, help="a catalog bundle, for search, serving and bulk")
+    options.add_argument("--work", type=Path, default=Path("runs/catalog"), help="where runs are kept")
     options.add_argument("--weights", default="warmstart", help="warmstart, imagenet, or a file")
-    options.add_argument("--only", default=",".join(PARTS), help="parts, by default all")
+    options.add_argument("--only", help=f"some of {','.join(PARTS)}; else all for which there are data")
     asked = options.parse_args()
-    given = Given(fashion=asked.fashion, grocery=asked.grocery, work=asked.work, weights=asked.weights)
-    emit([figure for part in asked.only.split(",") for figure in PARTS[part](given)])
+    given = Given(
+        fashion=asked.fashion,
+        grocery=asked.grocery,
+        work=asked.work,
+        weights=asked.weights,
+        bundle=asked.bundle,
+    )
+    emit([figure for part in _chosen(asked.only, given) for figure in PARTS[part](given)])
+
+
+def _chosen(only: str | None, given: Given) -> list[str]:
+    """The parts to measure; those that are left out for want of data are told."""
+    if only is not None:
+        return only.split(",")
+    lacking = {"--fashion": given.fashion is None, "--grocery": given.grocery is None}
+    for option, lacks in lacking.items():
+        parts = [part for part, needed in NEEDS.items() if needed == option]
+        if lacks:
+            stderr_console().print(f"left out without {option} FOLDER: {', '.join(parts)}")
+    return [part for part in PARTS if not lacking.get(NEEDS.get(part, ""), False)]
 
 
 def fashion(given: Given) -> list[Figure]:
@@ -151,29 +177,34 @@ def _resampled(
 
 
 def novel(given: Given) -> list[Figure]:
-    """Categories held out of training against known ones of the test split, by the score that serving uses."""
-    manifest = _fashion_manifest(given)
-    held = _held_out(manifest)
-    known = manifest.where(lambda item: item.label not in held)
-    run = ensure(
-        _planned(known, given.weights, "description_masked", ATTRIBUTES), given.work / "fashion-novel"
-    )
-    folder = given.work / "fashion-novel"
-    strange = tuple(item for item in manifest.split("test") if item.label in held)
-    reference, familiar, unknown = (
-        _scored(folder, run, items) for items in (run.role("train"), known.split("test"), strange)
-    )
+    """Categories that the model has never seen against known ones of the test split, by the score that serving uses."""
+    run, known = _fashion_run(given, "fashion")
+    folder, familiar = given.work / "fashion", known.split("test")
+    unseen = _unseen(given, known)
+    reference, *asked = (_scored(folder, run, items) for items in (run.role("train"), familiar, unseen))
     compact = fit(reference.embeddings)
     measure = Novelty(compact.project(reference.embeddings))
-    scores = [measure.scores(compact.project(one.embeddings)) for one in (familiar, unknown)]
+    scores = [measure.scores(compact.project(one.embeddings)) for one in asked]
     truth = np.repeat([False, True], [len(one) for one in scores])
     value = float(roc_auc_score(truth, np.concatenate(scores)))
+    kinds = len({item.columns["kind"] for item in unseen})
     return [
         Figure(
             name="catalog_novel_auroc", value=round(value, 4), unit="AUROC", target=">= 0.85",
-            note=f"held out: {', '.join(sorted(held))}; {len(strange)} items against {len(familiar.items)}; {_how(run)}",
+            note=f"{len(unseen)} items of {kinds} categories outside the {len(known.labels)} learned, against {len(familiar)} of those; {_how(run)}",
         )
     ]  # fmt: skip
+
+
+def _unseen(given: Given, known: Manifest) -> tuple[Item, ...]:
+    """Every item of a category that the benchmark leaves out, under a label that the model has: what it is called is not looked at."""
+    stand_in = known.items[0]
+    labels = {level: stand_in.columns[level] for level in FASHION_LEVELS}
+    return tuple(
+        replace(item, label=stand_in.label, columns={**item.columns, **labels, "kind": item.label})
+        for item in _fashion_manifest(given, where=()).items
+        if item.label not in known.labels
+    )
 
 
 def grocery(given: Given) -> list[Figure]:
@@ -213,17 +244,28 @@ PARTS: Final[dict[str, Callable[[Given], list[Figure]]]] = {
     "promises": promises,
     "novel": novel,
     "grocery": grocery,
+    "search": lambda given: catalog_beside.search(given.folders, given.bundle, given.work / "search"),
+    "serving": lambda given: catalog_beside.serving(given.bundle),
+    "bulk": lambda given: catalog_beside.bulk(given.bundle),
 }
+NEEDS: Final = {
+    "fashion": "--fashion",
+    "image_only": "--fashion",
+    "promises": "--fashion",
+    "novel": "--fashion",
+    "grocery": "--grocery",
+}
+"""The data that parts are measured on."""
 
 
-def _fashion_manifest(given: Given) -> Manifest:
+def _fashion_manifest(given: Given, where: Sequence[str] = ("in_benchmark=1",)) -> Manifest:
     if given.fashion is None:
         raise SystemExit("--fashion: expected the folder of catalog_fashion for this part, found none")
     return read_manifest(
         given.fashion / "manifest.csv",
         images=given.fashion,
         label_columns=FASHION_LEVELS,
-        where=["in_benchmark=1"],
+        where=where,
     )
 
 
@@ -257,11 +299,6 @@ def _scored(folder: Path, run: CatalogRun, items: Sequence[Item]) -> CatalogScor
 def _finest(scored: CatalogScored, temperature: float) -> tuple[npt.NDArray[np.float64], Flags]:
     by_level = scored.by_level(scored.reading.modalities, temperature)
     return by_level[-1].max(1), right_at(scored, by_level, -1)
-
-
-def _held_out(manifest: Manifest) -> set[str]:
-    """Categories chosen by a hash of their names, so by nobody."""
-    return set(sorted(manifest.labels, key=lambda label: zlib.crc32(label.encode()))[:HELD_OUT])
 
 
 def _rate_figure(name: str, count: int, n: int, target: str | None, note: str) -> Figure:

@@ -4,14 +4,20 @@
 
 Every row has a photo, a title and attributes. The ceiling decodes the same photo as often and runs the same model on all cores, with a decode
 pool that keeps ahead; it reads no title, decides nothing and writes nothing. Both in turns, each on threads of its own. Without `--bundle`
-the tests' shop is categorised, whose model takes next to no time: that ratio shows what a row costs beside its model. Prints JSON.
+the tests' shop is categorised, whose model takes next to no time: that ratio shows what a row costs beside its model, and has no target.
+Prints JSON.
 """
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":  # as a script, this folder comes first and its training.py would hide the package
+    sys.path[0] = str(Path(__file__).parents[1])
 
 import csv
 import statistics
 import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -20,9 +26,9 @@ from benchmarks.common import Figure, emit, parser
 from tests.catalog_bundles import make_catalog_bundle
 from tests.pictures import smooth
 from vision.bundle import open_bundle
+from vision.catalog.bulk.here import Here
 from vision.catalog.bulk.items import choose_columns
 from vision.catalog.bulk.job import Job, run
-from vision.catalog.bulk.products import Here
 from vision.catalog.categorize import Categorizer
 from vision.image import Pixels, encode_jpeg
 from vision.machine import this_machine
@@ -45,10 +51,13 @@ def main() -> None:
         opened = open_bundle(path)
         categorizer = Categorizer(opened, choice=Choice(file=choose(opened).file, threads=1))
         data = given.photo.read_bytes() if given.photo else encode_jpeg(smooth(800, 1000), quality=90)
-        emit(measured(categorizer, data, Path(folder), rows=given.rows, rounds=given.rounds))
+        target = ">= 0.95" if given.bundle else None
+        emit(measured(categorizer, data, Path(folder), rows=given.rows, rounds=given.rounds, target=target))
 
 
-def measured(categorizer: Categorizer, photo: bytes, folder: Path, *, rows: int, rounds: int) -> list[Figure]:
+def measured(
+    categorizer: Categorizer, photo: bytes, folder: Path, *, rows: int, rounds: int, target: str | None
+) -> list[Figure]:
     """Rows a second of both, and their ratio, the median over rounds of one after the other."""
     job = table(categorizer, photo, folder, rows)
     bulk, ceiling, processor = [], [], []
@@ -66,25 +75,25 @@ def measured(categorizer: Categorizer, photo: bytes, folder: Path, *, rows: int,
     note = f"{name}, {size[0]}x{size[1]}, {len(photo)} bytes a photo, {this_machine().cores} cores"
     return [
         Figure(
-            name="catalog bulk, share of the ceiling",
+            name="catalog_bulk_vs_ceiling",
             value=round(statistics.median(ratios), 3),
             unit="ratio",
-            target=">= 0.95",
+            target=target,
             runs=rounds,
             spread=(round(min(ratios), 3), round(max(ratios), 3)),
             note=note,
         ),
         Figure(
-            name="catalog bulk, the ceiling's processor time a row over its own",
+            name="catalog_bulk_rows_per_cpu_second_vs_ceiling",
             value=round(statistics.median(processor), 3),
             unit="ratio",
             runs=rounds,
             spread=(round(min(processor), 3), round(max(processor), 3)),
             note="unlike the share, next to the same on a machine that does other work",
         ),
-        Figure(name="catalog bulk", value=round(statistics.median(bulk), 1), unit="rows/s", runs=rounds),
+        Figure(name="catalog_bulk_rate", value=round(statistics.median(bulk), 1), unit="rows/s", runs=rounds),
         Figure(
-            name="catalog bulk, ceiling",
+            name="catalog_bulk_ceiling_rate",
             value=round(statistics.median(ceiling), 1),
             unit="rows/s",
             runs=rounds,

@@ -122,6 +122,33 @@ def read(kept: Path) -> Pictures:
         return Pictures(**{one.name: arrays[one.name] for one in fields(Pictures)})
 
 
+def made_up(count: int, *, classes: int = 12, dimension: int = 300) -> Pictures:
+    """Classes as clouds of positive vectors; of each class an iconic picture, every tenth picture copied, and one there twice."""
+    rng = np.random.default_rng(0)
+    centres = rng.random((classes, dimension))
+    number = np.concatenate([np.arange(count), np.arange(classes), np.arange(0, count, 10)])
+    fine = number % classes
+    split = np.array(["train", "test", ICONIC, COPY])[number % 2]  # as long as the longest
+    split[count : count + classes], split[count + classes :] = ICONIC, COPY
+    one_each = rng.standard_normal((len(number), dimension))[number]
+    greys = rng.integers(0, 256, (len(number), GREY_PX, GREY_PX), np.uint8)
+    greys[count:] = greys[number[count:]]
+    embeddings = np.abs(centres[fine] + 0.2 * one_each + 0.02 * rng.standard_normal(one_each.shape))
+    digest = np.array([f"{place}" for place in range(len(number))])
+    embeddings[classes], greys[classes], digest[classes] = embeddings[0], greys[0], digest[0]
+    return Pictures(
+        embeddings=embeddings.astype(np.float32),
+        greys=greys,
+        path=np.array([f"{one}.jpg" for one in number]),
+        catalog=np.full(len(number), "made-up"),
+        fine=np.array([f"class-{one}" for one in fine]),
+        coarse=np.full(len(number), ""),
+        split=split,
+        digest=digest,
+        model=np.array("made-up vectors"),
+    )
+
+
 def _computed(
     folders: Sequence[Path], bundle: Path | None, advance: Callable[[int], None]
 ) -> dict[str, npt.NDArray[Any]]:

@@ -3,9 +3,10 @@
     python benchmarks/catalog_search.py --data FASHION --data GROCERY [--bundle BUNDLE] [--work DIR]
     python benchmarks/catalog_search.py --embeddings FILE.npz [--vectors 1000000]
 
-Takes catalogs' folders (each with a `manifest.csv` whose paths are relative to it), or their embeddings as an earlier run left them. The
-real vectors and others drawn around them (`benchmarks.catalog_vectors`) are searched by a graph; the truth is exact search over the
-projected vectors in float32, and on the real ones also over the network's own embeddings.
+Takes catalogs' folders (each with a `manifest.csv` whose paths are relative to it), or their embeddings as an earlier run left them; without
+either, made-up ones, which say how quick search is and little of what it finds. These vectors and others drawn around them
+(`benchmarks.catalog_vectors`) are searched by a graph; the truth is exact search over the projected vectors in float32, and on the real ones
+also over the network's own embeddings.
 """
 
 import sys
@@ -29,7 +30,7 @@ from rich.progress import Progress
 from threadpoolctl import threadpool_limits
 
 from benchmarks.catalog_copies import duplicates
-from benchmarks.catalog_embeddings import COPY, ICONIC, Pictures, pictures, read
+from benchmarks.catalog_embeddings import COPY, ICONIC, Pictures, made_up, pictures, read
 from benchmarks.catalog_vectors import COUNT, Collection, Numbers, Surroundings, Vectors, true_neighbours
 from benchmarks.common import Figure, emit, parser
 from vision.catalog.projection import Projection, fit
@@ -39,6 +40,7 @@ from vision.catalog.search.values import Hit, Item
 
 ROOT: Final = Path(__file__).parents[1]
 QUERIES: Final = 1000
+MADE_UP: Final = 5000
 EXACT_QUERIES: Final = 100
 FITTED_ON: Final = 4000
 STARTS: Final = 5
@@ -71,6 +73,8 @@ def main() -> None:
 def _pictures(kept: Path, folders: Sequence[Path], bundle: Path | None) -> Pictures:
     if kept.exists():
         return read(kept)
+    if not folders:
+        return made_up(MADE_UP)
     with Progress(disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("embeddings", total=None)
         return pictures(folders, kept, bundle, advance=lambda done: progress.advance(task, done))

@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from server.batching import Lane, Served
 from server.decoding import DecodePool
-from server.inspecting import Stages
+from server.inspecting import ANSWERING_S, Stages
 from server.loading import CatalogModel
 from server.tracing import TRACER
 from vision.catalog.categorize import Asked, Categorization, RowPrediction
@@ -26,8 +25,6 @@ from vision.catalog.reasons import Reasons, reasons
 from vision.image import ImageLimits, encode_png
 from vision.inspection.heatmap import overlay
 from vision.preprocess import Prepared, prepare_bytes
-
-_ANSWERING_S: Final = 0.01  # kept free before the deadline: an answer still has to be kept, encoded and sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +101,10 @@ class Cataloguing:
             OverloadedError: the deadline cannot be kept behind the work that is already inside.
             DeadlineError: the deadline passed on the way.
             ImageError: a photo cannot be used; its place is named.
-            CatalogError: the product has nothing that the model reads.
+            CatalogError: the product has nothing that the model reads, or a title that is too long.
         """
         arrived = self._clock()
-        order = replace(order, deadline=order.deadline - _ANSWERING_S)
+        order = replace(order, deadline=order.deadline - ANSWERING_S)
         in_turn = partial(self._pool.run, deadline=order.deadline, lane=order.lane)
         rows = max(1, len(order.product.photos))
         with model.batcher.admitted(deadline=order.deadline, lane=order.lane, items=rows):

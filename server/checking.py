@@ -1,11 +1,12 @@
 """Blemishes in customers' photos: the product's category says by which inspection model it is judged.
 
-Takes a photo, gives where the product belongs and what that model found. It knows nothing of the wire or of what is kept.
+Takes a photo, and what is known of the product or the id under which it is kept; gives where the product belongs and what that model found.
+It knows nothing of the wire or of what is kept of the answer.
 """
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from server.batching import Lane
 from server.cataloguing import Cataloguing, Placed, Product
@@ -14,18 +15,16 @@ from server.inspecting import Inspecting, Judged
 from server.inspecting import Order as Judging
 from server.loading import CatalogModel, InspectionModel
 from server.models import Models
-from vision.catalog.categorize import Categorization
+from server.storage.catalog_items import CatalogItems, ItemRow
 from vision.errors import NotFoundError
 from vision.privacy import without_metadata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Photo:
-    """A customer's photo, and what else is known of the product."""
+    """A customer's photo, and what is asked of it; `deadline` in seconds of the monotonic clock."""
 
     image: bytes
-    title: str
-    attributes: Mapping[str, str]
     deadline: float
     lane: Lane = Lane.CATALOG
     heatmap: bool = False
@@ -38,11 +37,12 @@ class Checked:
 
     Attributes:
         image: the photo without metadata, as it may be kept.
+        product: the kept product, or where the photo was placed.
         routed_by: the category that chose the model; empty where it was the default.
     """
 
     image: bytes
-    placed: Placed
+    product: Placed | ItemRow
     routed_by: str
     judged: Judged
 
@@ -60,25 +60,48 @@ class Checking:
         cataloguing: Cataloguing,
         inspecting: Inspecting,
         models: Models,
+        items: CatalogItems,
         routes: Mapping[str, str],
         default: str,
     ) -> None:
-        self._cataloguing, self._inspecting, self._models = cataloguing, inspecting, models
+        self._cataloguing, self._inspecting = cataloguing, inspecting
+        self._models, self._items = models, items
         self._routes, self._default = routes, default
 
-    async def check(self, model: CatalogModel, photo: Photo) -> Checked:
-        """Place the product and have its photo judged.
+    async def check(self, model: CatalogModel, photo: Photo, known: Product) -> Checked:
+        """Place the product by its photo and what else is known of it, and have the photo judged.
 
         Raises:
             NotFoundError: no route for it, or the model that it leads to is not served.
             OverloadedError, DeadlineError, ImageError, CatalogError: as `Cataloguing.place` and `Inspecting.judge`.
         """
         image = await asyncio.to_thread(without_metadata, photo.image)
-        product = Product(photos=(image,), title=photo.title, attributes=photo.attributes)
         placed = await self._cataloguing.place(
-            model, Placing(product=product, deadline=photo.deadline, lane=photo.lane)
+            model,
+            Placing(product=replace(known, photos=(image,)), deadline=photo.deadline, lane=photo.lane),
         )
-        routed_by, inspector = self._routed(placed.answer)
+        answered = [one.label for one in placed.answer.answered]
+        route = self._routed(answered, f"a product that is {placed.answer.status.value}")
+        return await self._judged(photo, image, placed, route)
+
+    async def check_kept(self, photo: Photo, item_id: str) -> Checked:
+        """Have the photo of a kept product judged.
+
+        Raises:
+            NotFoundError: no such item; else as `check`.
+            StorageError: the database does not answer.
+            OverloadedError, DeadlineError, ImageError: as `Inspecting.judge`.
+        """
+        item = await asyncio.to_thread(self._items.find, item_id)
+        labels = [item.labels[level] for level in item.said if level in item.labels]
+        route = self._routed(labels, "an item that nobody has placed")
+        image = await asyncio.to_thread(without_metadata, photo.image)
+        return await self._judged(photo, image, item, route)
+
+    async def _judged(
+        self, photo: Photo, image: bytes, product: Placed | ItemRow, route: tuple[str, InspectionModel]
+    ) -> Checked:
+        routed_by, inspector = route
         judged = await self._inspecting.judge(
             inspector,
             Judging(
@@ -89,16 +112,15 @@ class Checking:
                 explain=photo.explain,
             ),
         )
-        return Checked(image=image, placed=placed, routed_by=routed_by, judged=judged)
+        return Checked(image=image, product=product, routed_by=routed_by, judged=judged)
 
-    def _routed(self, answer: Categorization) -> tuple[str, InspectionModel]:
-        """By the deepest answered category that has a route."""
-        answered = [one.label for one in answer.answered]
-        category = next((label for label in reversed(answered) if label in self._routes), "")
+    def _routed(self, labels: Sequence[str], unplaced: str) -> tuple[str, InspectionModel]:
+        """By the deepest of a product's categories, from the coarsest, that has a route."""
+        category = next((label for label in reversed(labels) if label in self._routes), "")
         name = self._routes[category] if category else self._default
         if not name:
-            where = " > ".join(answered) or f"a product that is {answer.status.value}"
             raise NotFoundError(
-                f"catalog.blemish: expected a route for {where}, found: {', '.join(sorted(self._routes)) or 'none'}"
+                f"catalog.blemish: expected a route for {' > '.join(labels) or unplaced}, "
+                f"found: {', '.join(sorted(self._routes)) or 'none'}"
             )
         return category, self._models.inspection(name)

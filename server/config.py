@@ -162,6 +162,7 @@ class Catalog(_Section):
         frozen: SHA-256 digests of the test set's photos, one a line: they are never exported to be learned from.
         blemish: by a category's id at any level: the inspection model that judges customers' photos of such products.
         blemish_default: the inspection model for categories without one; empty: none.
+        max_age_days: items that were handed in longer ago are removed, unless people have said what they are; absent: none is.
     """
 
     index: Path = Path("loupe-data/index")
@@ -170,6 +171,7 @@ class Catalog(_Section):
     frozen: FilePath | None = None
     blemish: dict[str, Annotated[str, Field(min_length=1)]] = {}
     blemish_default: str = ""
+    max_age_days: Positive | None = None
 
 
 class Imagery(_Section):

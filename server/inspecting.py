@@ -21,7 +21,8 @@ from vision.inspection.policy import Verdict
 from vision.inspection.prediction import Prediction
 from vision.preprocess import Prepared, prepare_bytes
 
-_ANSWERING_S: Final = 0.01  # kept free before the deadline: a verdict still has to be kept, encoded and sent
+ANSWERING_S: Final = 0.01
+"""Kept free before a deadline: an answer still has to be kept, encoded and sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,7 @@ class Inspecting:
             ImageError: the picture cannot be used.
         """
         arrived = self._clock()
-        order = replace(order, deadline=order.deadline - _ANSWERING_S)
+        order = replace(order, deadline=order.deadline - ANSWERING_S)
         with model.batcher.admitted(deadline=order.deadline, lane=order.lane):
             with TRACER.start_as_current_span("decode"):
                 decoded = await self._pool.run(

@@ -45,6 +45,7 @@ class Shop:
     refreshing: Refreshing
     database: Database
     models: Models
+    max_item_age: timedelta | None
 
     async def open_indexes(self) -> None:
         """Bring the index of every served catalog model up to date; one that cannot be is tried again when it is asked for."""
@@ -56,7 +57,14 @@ class Shop:
 
     async def sweep(self, now: datetime, max_age: timedelta) -> CatalogSwept:
         """As `sweep_catalog`."""
-        return await asyncio.to_thread(sweep_catalog, self.database, self.photos, now=now, max_age=max_age)
+        return await asyncio.to_thread(
+            sweep_catalog,
+            self.database,
+            self.photos,
+            now=now,
+            max_age=max_age,
+            max_item_age=self.max_item_age,
+        )
 
 
 async def keep_fresh(shop: Shop, changed: asyncio.Event) -> None:
@@ -94,7 +102,7 @@ def open_shop(
         cataloguing=cataloguing,
         items=Items(cataloguing, items, indexing, photos, keep_originals=config.keep_originals),
         searching=Searching(cataloguing, items, indexing),
-        checking=Checking(cataloguing, inspecting, models, config.blemish, config.blemish_default),
+        checking=Checking(cataloguing, inspecting, models, items, config.blemish, config.blemish_default),
         correcting=Correcting(models, items, FeedbackBook(database), frozen=read_frozen(config.frozen)),
         verdicts=verdicts,
         answers=Answers(database),
@@ -108,4 +116,5 @@ def open_shop(
         refreshing=Refreshing(models, cataloguing, items, photos),
         database=database,
         models=models,
+        max_item_age=None if config.max_age_days is None else timedelta(days=config.max_age_days),
     )

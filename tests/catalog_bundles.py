@@ -40,7 +40,7 @@ from vision.bundle import (
     pack_arrays,
     write_bundle,
 )
-from vision.catalog import attributes, projection, text
+from vision.catalog import attributes, framing, projection, text
 from vision.catalog.certificate import CatalogCertificate, LevelPromise
 from vision.catalog.novelty import Novelty
 from vision.catalog.outputs import ATTRIBUTES, EMBEDDING, IMAGE, NO_IMAGE, TEXT
@@ -123,11 +123,13 @@ def spec(modalities: tuple[str, ...] = ALL, *, certified: bool = True) -> Catalo
         novelty_radius=1.5 * float(_novelty().scores(_compact(first=50)).max()),
         certificate=certificate(modalities) if certified else None,
     )
+    usual = [prepared(photo(kind)).image_hwc for kind in KINDS]
     return CatalogSpec(
         levels=LEVELS,
         text=TEXT_SPEC if TEXT in modalities else None,
         attributes=ATTRIBUTE_SPEC if ATTRIBUTES in modalities else None,
-        quality=limits_from([measure(prepared(photo(kind)).image_hwc) for kind in KINDS]),
+        quality=limits_from([measure(one) for one in usual]),
+        framing=framing.limits_from([framing.measure(one) for one in usual]),
         files={MODEL: reading},
     )
 

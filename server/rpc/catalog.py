@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from server.auth import Role
 from server.batching import Lane
-from server.cataloguing import Cataloguing, Order
+from server.cataloguing import Cataloguing, Order, Placed, Product
 from server.checking import Checking, Photo
 from server.correcting import Correcting, Kind
 from server.items import Entering, Items
@@ -133,10 +133,12 @@ class CatalogRpc(catalog_pb2_grpc.CatalogServiceServicer):
     async def CheckBlemish(
         self, request: catalog_pb2.CheckBlemishRequest, context: Context
     ) -> catalog_pb2.CheckBlemishResponse:
+        rules.check_alone(request, "item_id", ("model", "title", "attributes"))
+        known = Product(
+            title=request.title, attributes=products.attributes_from_wire(request.attributes, "attributes")
+        )
         photo = Photo(
             image=request.image,
-            title=request.title,
-            attributes=products.attributes_from_wire(request.attributes, "attributes"),
             deadline=current_call().deadline,
             lane=lane_of(request.priority, usual=Lane.CATALOG),
             heatmap=request.heatmap,
@@ -144,7 +146,7 @@ class CatalogRpc(catalog_pb2_grpc.CatalogServiceServicer):
         )
 
         async def answer() -> catalog_pb2.CheckBlemishResponse:
-            return await self._checked(request, photo)
+            return await self._checked(request, photo, known)
 
         return await self._answered("CheckBlemish", request, answer, catalog_pb2.CheckBlemishResponse)
 
@@ -230,24 +232,21 @@ class CatalogRpc(catalog_pb2_grpc.CatalogServiceServicer):
         return await self._answered(_CATEGORIZE, request, answer, catalog_pb2.CategorizeResponse)
 
     async def _checked(
-        self, request: catalog_pb2.CheckBlemishRequest, photo: Photo
+        self, request: catalog_pb2.CheckBlemishRequest, photo: Photo, known: Product
     ) -> catalog_pb2.CheckBlemishResponse:
-        checked = await self._do.checking.check(self._do.models.catalog(request.model), photo)
-        placed = checked.placed
-        self._count(placed.model.name, placed.answer.status.value)
+        if request.item_id:
+            checked = await self._do.checking.check_kept(photo, request.item_id)
+        else:
+            checked = await self._do.checking.check(self._do.models.catalog(request.model), photo, known)
+        if isinstance(checked.product, Placed):
+            self._count(checked.product.model.name, checked.product.answer.status.value)
         # kept as any part is, for people to review; the request's own id stands for the whole answer
         inner = inspection_pb2.InspectRequest(image=checked.image, part=request.part)
         question = Question(
             principal=current_call().principal.user, method="CheckBlemish", request_id="", payload_sha256=""
         )
         inspection = await self._do.verdicts.kept(inner, question, checked.judged.outcome, checked.judged)
-        return catalog_pb2.CheckBlemishResponse(
-            request_id=request.request_id,
-            category=products.categorization_to_wire(placed.answer, placed.model.categorizer.taxonomy),
-            category_model=reference(placed.model.identity),
-            routed_by=checked.routed_by,
-            inspection=inspection,
-        )
+        return products.checked_to_wire(checked, request, inspection)
 
     def _count(self, model: str, status: str) -> None:
         self._do.metrics.placed(model, status)

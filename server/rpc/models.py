@@ -40,6 +40,14 @@ def describe(model: Loaded, failure: str = "") -> models_pb2.Model:
         cost_per_image_ms=1e3 * model.cost.per_item_s,
         cost_per_batch_ms=1e3 * model.cost.per_batch_s,
         task=manifest.task,
+        catalog=_catalog(model) if isinstance(model, CatalogModel) else None,
+    )
+
+
+def _catalog(model: CatalogModel) -> models_pb2.CatalogTerms:
+    spec = model.categorizer.spec
+    return models_pb2.CatalogTerms(
+        levels=spec.levels, title_columns=spec.title_columns, attributes=spec.attribute_names
     )
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from server.cataloguing import Placed, Product
+from server.checking import Checked
 from server.correcting import Kind, Lesson
 from server.items import Entered
 from server.rpc.models import reference
@@ -19,7 +20,7 @@ from vision.catalog.reasons import Reasons
 from vision.catalog.search import duplicates
 from vision.catalog.search.values import Hit
 from vision.catalog.taxonomy import Taxonomy
-from vision.v1 import catalog_pb2
+from vision.v1 import catalog_pb2, inspection_pb2
 
 _MAX_NAME: Final = 128  # characters of an attribute's name
 _MAX_VALUE: Final = 1000
@@ -73,9 +74,9 @@ def categorization_to_wire(
             name=taxonomy.name(one.level, one.label, language or _ENGLISH),
             probability=one.probability,
             threshold=one.threshold,
-            answered=place < answer.depth,
+            answered=one.answered,
         )
-        for place, one in enumerate(answer.levels)
+        for one in answer.levels
     ]
     return catalog_pb2.Categorization(
         status=_STATUSES[answer.status],
@@ -143,6 +144,26 @@ def entered_to_wire(entered: Entered, request: catalog_pb2.IndexItemRequest) -> 
         ],
         photo_sha256s=[photo.sha256 for photo in entered.photos],
     )
+
+
+def checked_to_wire(
+    checked: Checked, request: catalog_pb2.CheckBlemishRequest, inspection: inspection_pb2.InspectResponse
+) -> catalog_pb2.CheckBlemishResponse:
+    response = catalog_pb2.CheckBlemishResponse(
+        request_id=request.request_id, routed_by=checked.routed_by, inspection=inspection
+    )
+    product = checked.product
+    if isinstance(product, Placed):
+        taxonomy = product.model.categorizer.taxonomy
+        response.category.CopyFrom(categorization_to_wire(product.answer, taxonomy))
+        response.category_model.CopyFrom(reference(product.model.identity))
+    else:
+        response.item.CopyFrom(
+            catalog_pb2.KeptCategory(
+                item_id=product.id, labels=product.labels, corrected=bool(product.corrected)
+            )
+        )
+    return response
 
 
 def found_to_wire(found: Found) -> catalog_pb2.SearchSimilarResponse:

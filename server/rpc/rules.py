@@ -5,7 +5,7 @@ reads it, one by one: a wrong one must not cost the others. Rules are read from 
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -42,6 +42,18 @@ def check(message: Message) -> None:
     found = tuple(_violations(message))
     if found:
         raise FieldsError(*found)
+
+
+def check_alone(message: Message, field: str, others: Sequence[str]) -> None:
+    """Check that a field, where it is set, stands without some others.
+
+    Raises:
+        FieldsError: naming every one of them that is set as well.
+    """
+    if getattr(message, field):
+        found = [Violation(one, f"expected none beside {field}") for one in others if getattr(message, one)]
+        if found:
+            raise FieldsError(*found)
 
 
 def _violations(message: Message, path: str = "") -> Iterator[Violation]:

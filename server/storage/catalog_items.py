@@ -116,8 +116,11 @@ class CatalogItems:
             values = _values(replace(row, revision=_next_revision(connection)))
             return bool(connection.execute(update(catalog_items).where(same).values(values)).rowcount)
 
-    def remove(self, item_id: str, at: datetime) -> ItemRow | None:
+    def remove(self, item_id: str, at: datetime, *, unless_since: datetime | None = None) -> ItemRow | None:
         """Remove an item and what people said of it; gives it as it was, nothing where there is none.
+
+        Args:
+            unless_since: an item that was handed in since then stays.
 
         Raises:
             StorageError: it was not written.
@@ -125,7 +128,7 @@ class CatalogItems:
         with self.database.writing(durable=True) as connection:
             revision = _next_revision(connection)
             row = _locked(connection, item_id)
-            if row is None or row.removed:
+            if row is None or row.removed or (unless_since is not None and row.changed_at >= unless_since):
                 return None
             gone = ItemRow(
                 id=item_id, changed_at=at, by="", model_name="", model_digest="", status="",
@@ -189,6 +192,18 @@ class CatalogItems:
         query = select(catalog_photos.c.sha256).where(catalog_photos.c.sha256.in_(sha256s)).distinct()
         with self.database.reading() as connection:
             return set(connection.execute(query).scalars())
+
+    def unsaid(self, before: datetime, limit: int = _PAGE) -> list[str]:
+        """Ids of items that were handed in before a time and of which nobody has said anything, the oldest first."""
+        said = select(catalog_feedback.c.item_id)
+        query = (
+            select(catalog_items.c.id)
+            .where(_ALIVE, catalog_items.c.changed_at < before, catalog_items.c.id.not_in(said))
+            .order_by(catalog_items.c.changed_at)
+            .limit(limit)
+        )
+        with self.database.reading() as connection:
+            return list(connection.execute(query).scalars())
 
     def forget(self, before: datetime) -> int:
         """Remember no more the items that were removed before a time; gives how many they were.

@@ -1,47 +1,17 @@
 """The search benchmark, small, on made-up embeddings."""
 
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 
-from benchmarks.catalog_embeddings import COPY, ICONIC, Pictures
+from benchmarks.catalog_embeddings import made_up
 from benchmarks.catalog_search import figures
 from benchmarks.catalog_vectors import Surroundings, true_neighbours
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
-
-CLASSES: Final = 12
-
-
-def made_up(count: int) -> Pictures:
-    """Classes as clouds of positive vectors; of each class an iconic picture, every tenth picture copied, and one there twice."""
-    rng = np.random.default_rng(0)
-    centres = rng.random((CLASSES, 300))
-    number = np.concatenate([np.arange(count), np.arange(CLASSES), np.arange(0, count, 10)])
-    fine = number % CLASSES
-    split = np.array(["train", "test", ICONIC, COPY])[number % 2]  # as long as the longest
-    split[count : count + CLASSES], split[count + CLASSES :] = ICONIC, COPY
-    one_each = rng.standard_normal((len(number), 300))[number]
-    greys = rng.integers(0, 256, (len(number), 64, 64), np.uint8)
-    greys[count:] = greys[number[count:]]
-    embeddings = np.abs(centres[fine] + 0.2 * one_each + 0.02 * rng.standard_normal(one_each.shape))
-    digest = np.array([f"{place}" for place in range(len(number))])
-    embeddings[CLASSES], greys[CLASSES], digest[CLASSES] = embeddings[0], greys[0], digest[0]
-    return Pictures(
-        embeddings=embeddings.astype(np.float32),
-        greys=greys,
-        path=np.array([f"{one}.jpg" for one in number]),
-        catalog=np.full(len(number), "made-up"),
-        fine=np.array([f"class-{one}" for one in fine]),
-        coarse=np.full(len(number), ""),
-        split=split,
-        digest=digest,
-        model=np.array("made up"),
-    )
 
 
 def test_the_figures_that_are_asked_for_are_measured(tmp_path: Path) -> None:

@@ -102,6 +102,20 @@ def test_a_customers_photo_is_checked(loupe: Loupe, tmp_path: Path) -> None:
     assert found["decision"] in {"accept", "reject", "review"}
 
 
+def test_a_customers_photo_of_a_kept_product_needs_no_placing(loupe: Loupe, tmp_path: Path) -> None:
+    (tmp_path / "worn.png").write_bytes(png("tees"))
+    (tmp_path / "shoe.png").write_bytes(png("sneakers", 91))
+    loupe("kim", "index", tmp_path / "shoe.png", "--item", "worn0")
+
+    found = loupe("kim", "blemish", tmp_path / "worn.png", "--item", "worn0")
+    refused = loupe("kim", "blemish", tmp_path / "worn.png", "--item", "worn0", "--title", "x", expect=2)
+
+    assert (found["routed_by"], found["category"], found["category_model"]) == ("shoes", None, None)
+    assert found["item"]["labels"]["kind"] == "sneakers"
+    assert "expected no model, title or attributes beside it" in refused["error"]["message"]
+    loupe("kim", "remove", "worn0")
+
+
 @pytest.mark.torch
 def test_corrections_become_a_manifest_to_train_on(loupe: Loupe, tmp_path: Path) -> None:
     from training.manifest import read_manifest

@@ -10,7 +10,7 @@ import pytest
 
 from server.auth import Role
 from tests.catalog_bundles import PREPROCESS
-from tests.e2e.serving import serving, token
+from tests.e2e.serving import serving, token, wrong_fields
 from tests.e2e.shops import Asker, furnished, png, private, product, refusal, said
 from vision.preprocess import prepare_bytes
 from vision.v1 import catalog_pb2
@@ -38,6 +38,39 @@ def test_where_no_category_has_a_route_that_is_said(kim: Asker) -> None:
 
     assert error.code() is Code.NOT_FOUND
     assert "expected a route for clothing > tops > tees, found: shoes" in said(error)
+
+
+def test_of_a_kept_product_the_category_is_known_and_a_persons_word_wins(kim: Asker) -> None:
+    kim.index("b0", product(png("sneakers", 81)))
+    kim.index("b1", product(png("tees", 82)))
+
+    kept = kim.check(png("tees"), item_id="b0")  # whatever the photo shows
+    nowhere = refusal(lambda: kim.check(png("sneakers"), item_id="b1"))
+    kim.say("b1", {"kind": "sandals"})
+    corrected = kim.check(png("tees"), item_id="b1", part="order 8")
+
+    assert kept.routed_by == corrected.routed_by == "shoes"
+    assert not kept.HasField("category")
+    assert not kept.HasField("category_model")
+    assert (kept.item.item_id, kept.item.corrected) == ("b0", False)
+    assert dict(kept.item.labels) == {"department": "footwear", "family": "shoes", "kind": "sneakers"}
+    assert corrected.item.corrected
+    assert corrected.item.labels["kind"] == "sandals"
+    assert corrected.inspection.model.name == "plates"
+    assert nowhere.code() is Code.NOT_FOUND
+    assert "expected a route for clothing > tops > tees" in said(nowhere)
+    for name in ("b0", "b1"):
+        kim.remove(name)
+
+
+def test_a_product_that_is_not_kept_or_told_twice_is_refused(kim: Asker) -> None:
+    gone = refusal(lambda: kim.check(png("sneakers"), item_id="nowhere"))
+    twice = refusal(lambda: kim.check(png("sneakers"), item_id="x", title="Slides", model="shop"))
+
+    assert gone.code() is Code.NOT_FOUND
+    assert "item 'nowhere': expected one of the catalog, found none" in said(gone)
+    assert twice.code() is Code.INVALID_ARGUMENT
+    assert wrong_fields(twice) == ["model", "title"]
 
 
 # --- corrections

@@ -15,7 +15,7 @@ from training.catalog.score import CatalogScored, told
 from training.data import classes_of
 from training.pack import golden_pictures, model_entries, provenance, seen_arrays
 from vision.bundle import GOLDEN, REFERENCE, Bundle, Guard, Manifest, pack_arrays, write_bundle
-from vision.catalog import projection
+from vision.catalog import framing, projection
 from vision.catalog.novelty import MAX_REFERENCE, Novelty
 from vision.catalog.spec import TAXONOMY, CatalogSpec, FileReading, subset_name, subsets
 from vision.golden import golden_arrays
@@ -95,6 +95,7 @@ def _spec(
         title_column=run.title.column if run.title else None,
         attributes=run.attributes,
         quality=limits_from([*known.qualities, *tuned.qualities]),
+        framing=framing.limits_from([*known.framings, *tuned.framings]),
         files=readings,
     )
 

@@ -15,8 +15,10 @@ from training.data import digest_and_prepare
 from training.manifest import Item
 from training.processor import kind_here
 from vision.bundle import Bundle
+from vision.catalog import framing
 from vision.catalog.attributes import AttributeSpec
 from vision.catalog.decode import level_probabilities, path_probabilities
+from vision.catalog.framing import Framing
 from vision.catalog.outputs import ATTRIBUTES, EMBEDDING, IMAGE, TEXT
 from vision.catalog.spec import bundled_taxonomy, catalog_spec, subsets
 from vision.catalog.taxonomy import Taxonomy
@@ -73,6 +75,7 @@ class CatalogScored:
     logits: tuple[npt.NDArray[np.float32], ...]
     embeddings: npt.NDArray[np.float32]
     qualities: tuple[Quality, ...]
+    framings: tuple[Framing | None, ...]
     digests: tuple[str, ...]
     allowed: npt.NDArray[np.bool_]
 
@@ -112,6 +115,7 @@ def score(
     ids = told(items, reading)
     outputs: list[Outputs] = []
     qualities: list[Quality] = []
+    framings: list[Framing | None] = []
     digests: list[str] = []
     wanted = [EMBEDDING, *(f"subsets_{level}" for level in reading.taxonomy.levels)]
     for start in range(0, len(items), BATCH):
@@ -120,6 +124,7 @@ def score(
             digest, image_hwc = digest_and_prepare(item.path, reading.preprocess)
             digests.append(digest)
             qualities.append(measure(image_hwc))
+            framings.append(framing.measure(image_hwc))
             batch.append(image_hwc)
         rows = {name: values[start : start + BATCH] for name, values in ids.items()}
         found = scorer(np.stack(batch), rows)
@@ -132,6 +137,7 @@ def score(
         logits=tuple(together[name] for name in wanted[1:]),
         embeddings=together[EMBEDDING],
         qualities=tuple(qualities),
+        framings=tuple(framings),
         digests=tuple(digests),
         allowed=allowed,
     )

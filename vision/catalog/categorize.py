@@ -15,9 +15,25 @@ import numpy.typing as npt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from vision.bundle import REFERENCE, Bundle, open_bundle
+from vision.catalog import framing
 from vision.catalog.certificate import LevelPromise
-from vision.catalog.decode import best_path_through, level_probabilities, path_probabilities
-from vision.catalog.item import Item, Row, given_modalities, highest_ids, not_understood, rows_of, stacked
+from vision.catalog.decode import (
+    Paths,
+    best_path_through,
+    follows_above,
+    level_probabilities,
+    path_probabilities,
+)
+from vision.catalog.item import (
+    Item,
+    Row,
+    check_title,
+    given_modalities,
+    highest_ids,
+    not_understood,
+    rows_of,
+    stacked,
+)
 from vision.catalog.novelty import Novelty
 from vision.catalog.outputs import EMBEDDING, IMAGE, output_names
 from vision.catalog.projection import Projection
@@ -50,12 +66,19 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelAnswer:
-    """One level of a path: the label, its calibrated probability 0..1, and the threshold it had to reach, where one is certified."""
+    """One level of a path.
+
+    Attributes:
+        probability: calibrated, 0..1.
+        threshold: what it had to reach, where one is certified.
+        answered: whether it is answered for: it reached its threshold, or follows from a level below that did.
+    """
 
     level: str
     label: str
     probability: float
     threshold: float | None
+    answered: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +95,8 @@ class Categorization:
 
     Attributes:
         levels: the best path from the coarsest level, all of it, whatever `depth` says.
-        depth: how many of the levels are answered for, 0 to all. The deepest reached its threshold; those above may not have, and are
-            answered through it: of a category with several parents, the likeliest way there.
+        depth: the deepest level that is answered for, counted from 1; 0 where there is none. Of a category with several parents a level
+            above may be open, and is not answered for then.
         certified: whether `depth` rests on certified thresholds; without a certificate the whole path is answered.
         alternatives: the most probable paths, the best first.
         novelty: score of `vision.catalog.novelty` over its radius: above 1 is novel. 0 without a photo.
@@ -97,7 +120,7 @@ class Categorization:
     @property
     def answered(self) -> tuple[LevelAnswer, ...]:
         """The levels that are answered for."""
-        return self.levels[: self.depth]
+        return tuple(one for one in self.levels if one.answered)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,9 +183,10 @@ class Categorizer:
         """The rows to put to the model; photos that cannot be judged are left out where something else is given.
 
         Raises:
-            CatalogError: the item has nothing that the model reads.
+            CatalogError: the item has nothing that the model reads, or a title that is too long.
         """
-        faults = [self.spec.quality.fault(quality.measure(photo.image_hwc)) for photo in item.photos]
+        check_title(item.title)
+        faults = [self._fault(photo) for photo in item.photos]
         sound = tuple(photo for photo, fault in zip(item.photos, faults, strict=True) if fault is None)
         kept = Item(photos=sound, title=item.title, attributes=item.attributes)
         judgeable = bool(sound) or given_modalities(item, self.spec) != (IMAGE,)
@@ -174,6 +198,11 @@ class Categorizer:
             modalities=given_modalities(kept, self.spec),
             quality_faults=tuple(fault for fault in faults if fault is not None),
             judgeable=judgeable,
+        )
+
+    def _fault(self, photo: Prepared) -> str | None:
+        return self.spec.quality.fault(quality.measure(photo.image_hwc)) or self.spec.framing.fault(
+            framing.measure(photo.image_hwc)
         )
 
     def predict(self, rows: Sequence[Row]) -> list[RowPrediction]:
@@ -196,10 +225,11 @@ class Categorizer:
             score = self.novelty.scores(self.projection.project(embedding[None]))
             novelty = float(score[0]) / self.reading.novelty_radius
         status = self._status(asked, depth, novelty)
+        depth = depth if status is Status.ANSWERED else 0
         return Categorization(
             status=status,
-            levels=self._levels(path, by_level, promises),
-            depth=depth if status is Status.ANSWERED else 0,
+            levels=self._levels(path, by_level, promises, depth),
+            depth=depth,
             certified=promises is not None,
             alternatives=self._alternatives(by_path[0]),
             novelty=novelty,
@@ -213,7 +243,7 @@ class Categorizer:
         """All steps for one item.
 
         Raises:
-            CatalogError: the item has nothing that the model reads.
+            CatalogError: as `ask`.
         """
         asked = self.ask(item)
         return self.categorize(asked, self.predict(asked.rows))
@@ -230,18 +260,23 @@ class Categorizer:
         return Status.ANSWERED if depth else Status.UNKNOWN
 
     def _levels(
-        self, path: int, by_level: Sequence[Floats], promises: Sequence[LevelPromise] | None
+        self,
+        path: int,
+        by_level: Sequence[Floats],
+        promises: Sequence[LevelPromise] | None,
+        depth: int,
     ) -> tuple[LevelAnswer, ...]:
+        places = self.taxonomy.paths[path].tolist()
+        vouched = answered_levels(by_level, promises, self.taxonomy.paths, places[:depth])
         return tuple(
             LevelAnswer(
                 level=level,
                 label=self.labels[index][place],
                 probability=float(by_level[index][place]),
                 threshold=promises[index].threshold if promises else None,
+                answered=index < depth and vouched[index],
             )
-            for index, (level, place) in enumerate(
-                zip(self.spec.levels, self.taxonomy.paths[path].tolist(), strict=True)
-            )
+            for index, (level, place) in enumerate(zip(self.spec.levels, places, strict=True))
         )
 
     def _alternatives(self, by_path: Floats) -> tuple[Alternative, ...]:
@@ -289,6 +324,30 @@ def deepest(by_level: Sequence[Floats], promises: Sequence[LevelPromise] | None)
         if threshold is not None and by_level[index][label] >= threshold:
             return index + 1, label
     return 0, int(by_level[0].argmax())
+
+
+def answered_levels(
+    by_level: Sequence[Floats],
+    promises: Sequence[LevelPromise] | None,
+    paths: Paths,
+    answered: Sequence[int],
+) -> list[bool]:
+    """Which of the levels down to one that is answered for are answered for themselves; without any promises all are.
+
+    With several parents, a class may be certain and the way there open. What is not the same on every way there must have reached the
+    threshold of its own level, as the most probable label there; what is the same is right where the class below is.
+
+    Args:
+        answered: the path's classes, down to that level.
+    """
+    if promises is None or not answered:
+        return [True] * len(answered)
+    level = len(answered) - 1
+    follows = follows_above(paths, level, answered[-1]).tolist()
+    return [
+        follow or deepest(by_level[index : index + 1], promises[index : index + 1]) == (1, label)
+        for index, (label, follow) in enumerate(zip(answered, [*follows, True], strict=True))
+    ]
 
 
 def _check_outputs(bundle: Bundle, categorizer: Categorizer) -> None:

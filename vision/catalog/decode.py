@@ -1,8 +1,8 @@
 """From each level's logits to probabilities that agree: of every path through the tree, and through them of every class.
 
 A path's score is the sum of its classes' log-probabilities at their levels, and a softmax over the tree's paths makes it a probability; a
-class's probability is that of all paths through it. So a category is never more probable than the one above it. Training minimises the
-log loss of the very same numbers (`training.catalog.loss`).
+class's probability is that of all paths through it. So a category is never more probable than those above it together, and with one
+parent alone never more probable than that. Training minimises the log loss of the very same numbers (`training.catalog.loss`).
 """
 
 from collections.abc import Sequence
@@ -39,3 +39,9 @@ def best_path_through(by_path: Floats, paths: Paths, level: int, label: int) -> 
     """The index of the most probable path (of probabilities (P,)) on which `label` stands at `level`."""
     through = np.flatnonzero(paths[:, level] == label)
     return int(through[by_path[through].argmax()])
+
+
+def follows_above(paths: Paths, level: int, label: int) -> npt.NDArray[np.bool_]:
+    """For each level above `level` whether its class follows from `label`: every path through it has the same one there, bool (level,)."""
+    above = paths[paths[:, level] == label, :level]
+    return np.asarray((above == above[0]).all(axis=0))

@@ -17,6 +17,9 @@ from vision.errors import CatalogError
 from vision.image import Pixels
 from vision.preprocess import Prepared
 
+MAX_TITLE: Final = 10_000
+"""Characters of a title; a longer one is something else than a title. The model reads its beginning (`TextSpec.max_chars`)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
@@ -54,6 +57,16 @@ def given_modalities(item: Item, spec: CatalogSpec) -> tuple[str, ...]:
             f"item: expected a photo{f', or any of {told}' if told else ''} that can be read, found none"
         )
     return found
+
+
+def check_title(title: str) -> None:
+    """Refuse what is no title.
+
+    Raises:
+        CatalogError: it is longer than `MAX_TITLE`.
+    """
+    if len(title) > MAX_TITLE:
+        raise CatalogError(f"title: expected at most {MAX_TITLE} characters, found {len(title)}")
 
 
 def rows_of(item: Item, spec: CatalogSpec, size_wh: tuple[int, int]) -> tuple[Row, ...]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from vision.bundle import Bundle, Manifest, decision_of
 from vision.catalog.attributes import AttributeSpec
 from vision.catalog.certificate import CatalogCertificate
+from vision.catalog.framing import FramingLimits
 from vision.catalog.outputs import ATTRIBUTES, IMAGE, TEXT
 from vision.catalog.taxonomy import Taxonomy
 from vision.catalog.text import TextSpec
@@ -16,6 +17,7 @@ from vision.errors import BundleError, CatalogError, CertificateError
 from vision.inspection.quality import QualityLimits
 
 TAXONOMY: Final = "taxonomy.json"
+_TITLE: Final = "title"
 
 
 class FileReading(BaseModel):
@@ -58,6 +60,7 @@ class CatalogSpec(BaseModel):
     title_column: str | None = None
     attributes: AttributeSpec | None = None
     quality: QualityLimits
+    framing: FramingLimits = FramingLimits()
     files: dict[str, FileReading]
     calibrations: tuple[CalibrationOpening, ...] = ()
 
@@ -65,6 +68,16 @@ class CatalogSpec(BaseModel):
     def modalities(self) -> tuple[str, ...]:
         """What the model reads, in the graph's order."""
         return (IMAGE, *([TEXT] if self.text else []), *([ATTRIBUTES] if self.attributes else []))
+
+    @property
+    def title_columns(self) -> tuple[str, ...]:
+        """What columns of titles are usually called, the likeliest first; none where titles do not count."""
+        return () if self.text is None else (*([self.title_column] if self.title_column else []), _TITLE)
+
+    @property
+    def attribute_names(self) -> tuple[str, ...]:
+        """Those of the attributes that count."""
+        return self.attributes.names if self.attributes else ()
 
     def into(self, manifest: Manifest) -> Manifest:
         """The manifest with this as its decision part."""

@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from vision.client.values import (
     Answer,
+    CatalogTerms,
     Disposition,
     Dispositions,
     EscapeRate,
@@ -73,6 +74,15 @@ def model(message: models_pb2.Model) -> ServedModel:
         cost_per_image_ms=message.cost_per_image_ms,
         cost_per_batch_ms=message.cost_per_batch_ms,
         task=message.task or "inspection",
+        catalog=_catalog(message.catalog) if message.HasField("catalog") else None,
+    )
+
+
+def _catalog(message: models_pb2.CatalogTerms) -> CatalogTerms:
+    return CatalogTerms(
+        levels=tuple(message.levels),
+        title_columns=tuple(message.title_columns),
+        attributes=tuple(message.attributes),
     )
 
 

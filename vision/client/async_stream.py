@@ -1,7 +1,7 @@
-"""Many pictures over InspectStream, for callers in an event loop.
+"""Many pictures or products over a stream, for callers in an event loop.
 
-Takes pictures from an iterable or asynchronous iterable, gives outcomes in the order of completion; which picture is where,
-`vision.client.flow` knows. Pictures are taken and answers read side by side, so that a camera that is waited for holds no answer back.
+Takes them from an iterable or asynchronous iterable, gives outcomes in the order of completion; which of them is where,
+`vision.client.flow` knows. They are taken and answers read side by side, so that a camera that is waited for holds no answer back.
 """
 
 import asyncio
@@ -15,21 +15,17 @@ from collections.abc import (
     Iterator,
 )
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic
 
 import grpc
 
-from vision.client.calls import as_picture, loaded
+from vision.client.calls import Became, Given
 from vision.client.connection import Connection
-from vision.client.flow import CLOSED, ENDED, Flow
+from vision.client.flow import CLOSED, ENDED, Flow, Loaded
 from vision.client.status import Failure, failure_of
-from vision.client.values import Outcome, Picture
-from vision.errors import ImageError, LoupeError
-from vision.v1.inspection_pb2 import InspectRequest, InspectStreamResponse
+from vision.errors import LoupeError
 
-OpenCall = Callable[[AsyncIterator[InspectRequest]], Any]
-Pictures = Iterable[bytes | Path | Picture] | AsyncIterable[bytes | Path | Picture]
+OpenCall = Callable[[AsyncIterator[Any]], Any]
 
 _GRACE_S: Final = 1.0  # for the server to end a call in which everything is answered
 
@@ -38,13 +34,13 @@ class _Call:
     """One call. What comes lies in `inbox`: messages, and at the end why it ended; `changed` is set each time."""
 
     def __init__(self, open_call: OpenCall, changed: asyncio.Event) -> None:
-        self._outbox: asyncio.Queue[InspectRequest | None] = asyncio.Queue()
-        self.inbox: deque[InspectStreamResponse | Failure] = deque()
+        self._outbox: asyncio.Queue[Any] = asyncio.Queue()
+        self.inbox: deque[Any] = deque()
         self._changed = changed
         self._call = open_call(self._requests())
         self._reader = asyncio.create_task(self._read())
 
-    def send(self, request: InspectRequest) -> None:
+    def send(self, request: Any) -> None:
         self._outbox.put_nowait(request)
 
     async def close(self, *, grace_s: float = 0.0) -> None:
@@ -55,7 +51,7 @@ class _Call:
         self._reader.cancel()
         await asyncio.wait({self._reader})
 
-    async def _requests(self) -> AsyncIterator[InspectRequest]:
+    async def _requests(self) -> AsyncIterator[Any]:
         while (request := await self._outbox.get()) is not None:
             yield request
 
@@ -71,39 +67,38 @@ class _Call:
         else:
             self._tell(ENDED)
 
-    def _tell(self, event: InspectStreamResponse | Failure) -> None:
+    def _tell(self, event: Any) -> None:
         self.inbox.append(event)
         self._changed.set()
 
 
-class AsyncStream:
-    """The stream of one `inspect_many`; opened with the first picture, and again after each break."""
+class AsyncStream(Generic[Given, Became]):
+    """A stream; opened with the first request, and again after each break."""
 
-    def __init__(self, flow: Flow, connection: Connection, open_call: OpenCall) -> None:
+    def __init__(self, flow: Flow[Given, Became], connection: Connection, open_call: OpenCall) -> None:
         self._flow, self._connection, self._open_call = flow, connection, open_call
         self._call: _Call | None = None
         self._changed = asyncio.Event()
         self._refusal: LoupeError | None = None
 
-    async def outcomes(self, pictures: Pictures) -> AsyncGenerator[Outcome, None]:
-        """Every picture's outcome, in the order of completion.
+    async def outcomes(self, things: Iterable[Given] | AsyncIterable[Given]) -> AsyncGenerator[Became, None]:
+        """Everything's outcome, in the order of completion.
 
         Raises:
-            LoupeError: the server refused the stream itself, after the outcomes of what was under way; no other picture would
-                fare better.
+            LoupeError: the server refused the stream itself, after the outcomes of what was under way; nothing else would fare better.
         """
-        source = aiter(pictures) if isinstance(pictures, AsyncIterable) else iter(pictures)
+        source = aiter(things) if isinstance(things, AsyncIterable) else iter(things)
         more, taking = True, None
         try:
             while more or not self._flow.idle:
                 self._changed.clear()
                 if taking is None and more and self._flow.room:
-                    taking = asyncio.create_task(_next(source))
+                    taking = asyncio.create_task(self._next(source))
                     taking.add_done_callback(lambda _: self._changed.set())
                 if taking is not None and taking.done():
                     taken, taking = taking.result(), None
                     more = taken is not None
-                    refused = self._flow.admit(*taken) if taken is not None else None
+                    refused = self._flow.admit(taken) if taken is not None else None
                     if refused is not None:
                         yield refused
                     continue
@@ -120,7 +115,7 @@ class AsyncStream:
                 taking.cancel()
             await self._end()
 
-    async def _settle(self) -> list[Outcome]:
+    async def _settle(self) -> list[Became]:
         """See to what has arrived, and send what is due."""
         outcomes = []
         inbox = self._call.inbox if self._call is not None else deque()
@@ -150,13 +145,7 @@ class AsyncStream:
             call, self._call = self._call, None
             await call.close(grace_s=grace_s)
 
-
-async def _next(
-    source: Iterator[bytes | Path | Picture] | AsyncIterator[bytes | Path | Picture],
-) -> tuple[Picture, bytes | ImageError] | None:
-    """The next picture with its bytes, or why there are none; nothing at the end."""
-    given = await anext(source, None) if isinstance(source, AsyncIterator) else next(source, None)
-    if given is None:
-        return None
-    picture = as_picture(given)
-    return picture, await asyncio.to_thread(loaded, picture)
+    async def _next(self, source: Iterator[Given] | AsyncIterator[Given]) -> Loaded[Given] | None:
+        """The next thing with its request, or why there is none; nothing at the end."""
+        given = await anext(source, None) if isinstance(source, AsyncIterator) else next(source, None)
+        return None if given is None else await asyncio.to_thread(self._flow.load, given)

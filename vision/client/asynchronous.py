@@ -4,7 +4,7 @@ The same calls as `vision.client.blocking.Client` has, with the same promises.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,8 +13,8 @@ import grpc
 from typing_extensions import override
 
 from vision.client import calls
-from vision.client.async_stream import AsyncStream, Pictures
-from vision.client.calls import Question, Said, Wanted
+from vision.client.async_stream import AsyncStream
+from vision.client.calls import Became, Given, Many, Question, Said, Wanted
 from vision.client.catalog import AsyncCatalog
 from vision.client.connection import Connection, Tls
 from vision.client.flow import Flow
@@ -57,7 +57,7 @@ class AsyncClient:
         self._channel = self._connection.open_async()
         self._inspection = InspectionServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         self._models = ModelServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
-        self.catalog = AsyncCatalog(self._channel, self._ask)
+        self.catalog = AsyncCatalog(self._channel, self._ask, self._streamed)
         self.imagery = AsyncImagery(self._channel, self._connection, self._ask)
 
     @override
@@ -96,7 +96,7 @@ class AsyncClient:
 
     def inspect_many(
         self,
-        pictures: Pictures,
+        pictures: Iterable[bytes | Path | Picture] | AsyncIterable[bytes | Path | Picture],
         *,
         model: str = "",
         heatmap: bool = False,
@@ -112,13 +112,8 @@ class AsyncClient:
         closes it (`contextlib.aclosing`), and the stream with it.
         """
         wanted = Wanted(model=model, heatmap=heatmap, embedding=embedding, explain=explain, priority=priority)
-        flow = Flow(
-            wanted, self._connection, in_flight=in_flight, deadline_s=deadline_s, backoff=self._backoff
-        )
-        return AsyncStream(
-            flow,
-            self._connection,
-            lambda requests: self._inspection.InspectStream(requests, metadata=self._connection.metadata),
+        return self._streamed(
+            self._inspection.InspectStream, calls.pictures(wanted), in_flight=in_flight, deadline_s=deadline_s
         ).outcomes(pictures)
 
     async def models(self, *, deadline_s: float = 10.0) -> tuple[ServedModel, ...]:
@@ -157,6 +152,19 @@ class AsyncClient:
             return [message async for message in self._inspection.ExportDispositions(request, **options)]
 
         return await self._ask(collected, calls.dispositions(model), deadline_s)
+
+    def _streamed(
+        self,
+        method: Callable[..., Any],
+        many: Many[Given, Became],
+        *,
+        in_flight: int,
+        deadline_s: float,
+    ) -> AsyncStream[Given, Became]:
+        flow = Flow(many, self._connection, in_flight=in_flight, deadline_s=deadline_s, backoff=self._backoff)
+        return AsyncStream(
+            flow, self._connection, lambda requests: method(requests, metadata=self._connection.metadata)
+        )
 
     async def _ask(
         self, method: Callable[..., Awaitable[Any]], question: Question[Said], deadline_s: float

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from vision.client import calls
 from vision.client.blocking_stream import BlockingStream
-from vision.client.calls import Question, Said, Wanted
+from vision.client.calls import Became, Given, Many, Question, Said, Wanted
 from vision.client.catalog import Catalog
 from vision.client.connection import Connection, Tls
 from vision.client.flow import Flow
@@ -70,7 +70,7 @@ class Client:
         self._channel = self._connection.open()
         self._inspection = InspectionServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         self._models = ModelServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
-        self.catalog = Catalog(self._channel, self._ask)
+        self.catalog = Catalog(self._channel, self._ask, self._streamed)
         self.imagery = Imagery(self._channel, self._connection, self._ask)
 
     @override
@@ -147,13 +147,8 @@ class Client:
             LoupeError: the server refused the stream itself, after the outcomes of the pictures taken so far.
         """
         wanted = Wanted(model=model, heatmap=heatmap, embedding=embedding, explain=explain, priority=priority)
-        flow = Flow(
-            wanted, self._connection, in_flight=in_flight, deadline_s=deadline_s, backoff=self._backoff
-        )
-        return BlockingStream(
-            flow,
-            self._connection,
-            lambda requests: self._inspection.InspectStream(requests, metadata=self._connection.metadata),
+        return self._streamed(
+            self._inspection.InspectStream, calls.pictures(wanted), in_flight=in_flight, deadline_s=deadline_s
         ).outcomes(pictures)
 
     def models(self, *, deadline_s: float = 10.0) -> tuple[ServedModel, ...]:
@@ -192,6 +187,19 @@ class Client:
             return list(self._inspection.ExportDispositions(request, **options))
 
         return self._ask(collected, calls.dispositions(model), deadline_s)
+
+    def _streamed(
+        self,
+        method: Callable[..., Any],
+        many: Many[Given, Became],
+        *,
+        in_flight: int,
+        deadline_s: float,
+    ) -> BlockingStream[Given, Became]:
+        flow = Flow(many, self._connection, in_flight=in_flight, deadline_s=deadline_s, backoff=self._backoff)
+        return BlockingStream(
+            flow, self._connection, lambda requests: method(requests, metadata=self._connection.metadata)
+        )
 
     def _ask(self, method: Callable[..., Any], question: Question[Said], deadline_s: float) -> Said:
         attempts, earlier = Attempts(deadline_s, self._backoff), None

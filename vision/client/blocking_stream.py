@@ -1,28 +1,25 @@
-"""Many pictures over InspectStream, for callers that wait.
+"""Many pictures or products over a stream, for callers that wait.
 
-Takes pictures from an iterable, gives outcomes in the order of completion; which picture is where, `vision.client.flow` knows. The
+Takes them from an iterable, gives outcomes in the order of completion; which of them is where, `vision.client.flow` knows. The
 iterable is read in the caller's thread, between answers. A call's answers are read by a thread that lives as long as the call:
-gRPC's blocking reader can be given no time limit, and a picture has one.
+gRPC's blocking reader can be given no time limit, and each request has one.
 """
 
 import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic
 
 import grpc
 
-from vision.client.calls import as_picture, loaded
+from vision.client.calls import Became, Given
 from vision.client.connection import Connection
 from vision.client.flow import ENDED, Flow
 from vision.client.status import Failure, failure_of
-from vision.client.values import Outcome, Picture
 from vision.errors import LoupeError
-from vision.v1.inspection_pb2 import InspectRequest, InspectStreamResponse
 
-OpenCall = Callable[[Iterator[InspectRequest]], Any]
+OpenCall = Callable[[Iterator[Any]], Any]
 
 _GRACE_S: Final = 1.0  # for the server to end a call in which everything is answered
 
@@ -31,8 +28,8 @@ class _Call:
     """One call. What comes lies in `inbox`: messages, and at the end why it ended."""
 
     def __init__(self, open_call: OpenCall) -> None:
-        self._outbox: queue.SimpleQueue[InspectRequest | None] = queue.SimpleQueue()
-        self.inbox: queue.SimpleQueue[InspectStreamResponse | Failure] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._call = open_call(iter(self._outbox.get, None))
         self._reader = threading.Thread(target=self._read, name="loupe-answers", daemon=True)
         self._reader.start()
@@ -46,7 +43,7 @@ class _Call:
         else:
             self.inbox.put(ENDED)
 
-    def send(self, request: InspectRequest) -> None:
+    def send(self, request: Any) -> None:
         self._outbox.put(request)
 
     def close(self, *, grace_s: float = 0.0) -> None:
@@ -57,22 +54,21 @@ class _Call:
         self._reader.join()
 
 
-class BlockingStream:
-    """The stream of one `inspect_many`; opened with the first picture, and again after each break."""
+class BlockingStream(Generic[Given, Became]):
+    """A stream; opened with the first request, and again after each break."""
 
-    def __init__(self, flow: Flow, connection: Connection, open_call: OpenCall) -> None:
+    def __init__(self, flow: Flow[Given, Became], connection: Connection, open_call: OpenCall) -> None:
         self._flow, self._connection, self._open_call = flow, connection, open_call
         self._call: _Call | None = None
         self._refusal: LoupeError | None = None
 
-    def outcomes(self, pictures: Iterable[bytes | Path | Picture]) -> Generator[Outcome, None, None]:
-        """Every picture's outcome, in the order of completion.
+    def outcomes(self, things: Iterable[Given]) -> Generator[Became, None, None]:
+        """Everything's outcome, in the order of completion.
 
         Raises:
-            LoupeError: the server refused the stream itself, after the outcomes of what was under way; no other picture would
-                fare better.
+            LoupeError: the server refused the stream itself, after the outcomes of what was under way; nothing else would fare better.
         """
-        source, more = iter(pictures), True
+        source, more = iter(things), True
         try:
             while more or not self._flow.idle:
                 if more and self._flow.room:
@@ -84,19 +80,18 @@ class BlockingStream:
         finally:
             self._end()
 
-    def _take(self, source: Iterator[bytes | Path | Picture]) -> Generator[Outcome, None, bool]:
-        """Admit the next picture; false where there is none."""
+    def _take(self, source: Iterator[Given]) -> Generator[Became, None, bool]:
+        """Admit the next thing; false where there is none."""
         try:
             given = next(source)
         except StopIteration:
             return False
-        picture = as_picture(given)
-        refused = self._flow.admit(picture, loaded(picture))
+        refused = self._flow.admit(self._flow.load(given))
         if refused is not None:
             yield refused
         return True
 
-    def _settle(self, *, wait: bool) -> list[Outcome]:
+    def _settle(self, *, wait: bool) -> list[Became]:
         """See to what has arrived, and send what is due; with `wait`, let time pass until there is something to do."""
         outcomes = self._hear(0.0)
         outcomes += self._flow.too_late()  # after what has arrived: the caller may have been away for long
@@ -107,7 +102,7 @@ class BlockingStream:
             outcomes = self._hear(self._flow.next_in_s() or 0.0)
         return outcomes
 
-    def _hear(self, timeout_s: float) -> list[Outcome]:
+    def _hear(self, timeout_s: float) -> list[Became]:
         outcomes = []
         for event in self._arrived(timeout_s):
             if isinstance(event, Failure):
@@ -119,7 +114,7 @@ class BlockingStream:
                 outcomes += [outcome] if outcome is not None else []
         return outcomes
 
-    def _arrived(self, timeout_s: float) -> Iterator[InspectStreamResponse | Failure]:
+    def _arrived(self, timeout_s: float) -> Iterator[Any]:
         if self._call is None:
             time.sleep(timeout_s)
             return

@@ -13,8 +13,16 @@ from typing import Any, Final, Generic, TypeVar, get_args
 from google.protobuf.message import Message
 
 from vision.client import answers
-from vision.client.values import Answer, Dispositions, PendingReview, Picture, Priority, ServedModel
-from vision.errors import ImageError, SettingsError
+from vision.client.values import (
+    Answer,
+    Dispositions,
+    Outcome,
+    PendingReview,
+    Picture,
+    Priority,
+    ServedModel,
+)
+from vision.errors import ImageError, LoupeError, SettingsError
 from vision.image import ImageLimits, read_bytes
 from vision.v1 import inspection_pb2, models_pb2
 
@@ -22,6 +30,8 @@ PRIORITIES: Final = {name: getattr(inspection_pb2, f"PRIORITY_{name.upper()}") f
 _MAX_IMAGE_BYTES: Final = ImageLimits().max_bytes
 
 Said = TypeVar("Said")
+Given = TypeVar("Given")
+Became = TypeVar("Became")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,23 @@ class Question(Generic[Said]):
 
     request: Message
     read: Callable[[Any], Said]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Many(Generic[Given, Became]):
+    """How a stream asks about many things, each in a message of its own.
+
+    Attributes:
+        request_id: the caller's own for a thing, where it has one.
+        request: the message for a thing under an id; it may read files. Raises `LoupeError` where there is none that could be sent.
+        read: the value of a response.
+        outcome: what became of a thing, from its place, its id, itself, and the value or why there is none.
+    """
+
+    request_id: Callable[[Given], str | None]
+    request: Callable[[Given, str], Message]
+    read: Callable[[Any], Any]
+    outcome: Callable[[int, str, Given, Any], Became]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,20 +111,32 @@ def image_bytes(image: bytes | Path) -> bytes:
     return data
 
 
-def loaded(picture: Picture) -> bytes | ImageError:
-    """A picture's bytes, or why it has none that could be sent."""
-    try:
-        return image_bytes(picture.image)
-    except ImageError as error:
-        return error
-
-
 def fresh_id() -> str:
     """An id that no other request has, so that a repeated one is known for what it is."""
     return uuid.uuid4().hex
 
 
-def as_picture(given: bytes | Path | Picture) -> Picture:
+def pictures(wanted: Wanted) -> Many[bytes | Path | Picture, Outcome]:
+    """Many pictures, of each of which the same is wanted."""
+
+    def request(given: bytes | Path | Picture, request_id: str) -> Message:
+        picture = _as_picture(given)
+        return wanted.request(image_bytes(picture.image), request_id=request_id, part=picture.part)
+
+    def outcome(
+        index: int, request_id: str, given: bytes | Path | Picture, result: Answer | LoupeError
+    ) -> Outcome:
+        return Outcome(index=index, request_id=request_id, part=_as_picture(given).part, result=result)
+
+    return Many(
+        request_id=lambda given: _as_picture(given).request_id,
+        request=request,
+        read=answers.answer,
+        outcome=outcome,
+    )
+
+
+def _as_picture(given: bytes | Path | Picture) -> Picture:
     return given if isinstance(given, Picture) else Picture(image=given)
 
 

@@ -6,15 +6,16 @@ Arguments that are not told of: `model` may be empty where the server serves one
 raise what `Client`'s do; who lacks the role gets a `RemotePermissionError`.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, Protocol, TypeVar
 
 import grpc
 
 from vision.client import catalog_calls as calls
-from vision.client.calls import Question
+from vision.client.async_stream import AsyncStream
+from vision.client.blocking_stream import BlockingStream
+from vision.client.calls import Became, Given, Many, Question
 from vision.client.catalog_values import (
     Blemish,
     Categorized,
@@ -30,7 +31,6 @@ from vision.errors import LoupeError
 from vision.v1.catalog_pb2_grpc import CatalogServiceStub
 
 Said = TypeVar("Said")
-_Ask = Callable[[Product], Categorized | Indexed]
 
 
 class _Asks(Protocol):
@@ -43,12 +43,24 @@ class _AsksLater(Protocol):
     ) -> Awaitable[Said]: ...
 
 
+class _Streams(Protocol):
+    def __call__(
+        self, method: Callable[..., Any], many: Many[Given, Became], *, in_flight: int, deadline_s: float
+    ) -> BlockingStream[Given, Became]: ...
+
+
+class _StreamsLater(Protocol):
+    def __call__(
+        self, method: Callable[..., Any], many: Many[Given, Became], *, in_flight: int, deadline_s: float
+    ) -> AsyncStream[Given, Became]: ...
+
+
 class Catalog:
     """For callers that wait."""
 
-    def __init__(self, channel: grpc.Channel, ask: _Asks) -> None:
+    def __init__(self, channel: grpc.Channel, ask: _Asks, stream: _Streams) -> None:
         self._stub: Any = CatalogServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
-        self._ask = ask
+        self._ask, self._stream = ask, stream
 
     def categorize(self, product: Product, *, deadline_s: float = 10.0, **asked: Any) -> Categorized:
         """Place one product.
@@ -85,6 +97,8 @@ class Catalog:
     def check_blemish(self, product: Product, *, deadline_s: float = 10.0, **asked: Any) -> Blemish:
         """Look for blemishes in the product's one photo, by the inspection model of its category.
 
+        With an `item_id` the category is that of the kept product, as people corrected it.
+
         Args:
             asked: as `catalog_calls.check_blemish`: model, request_id, heatmap, explain, part.
         """
@@ -116,46 +130,53 @@ class Catalog:
     def categorize_many(
         self, products: Iterable[Product], *, in_flight: int = 16, deadline_s: float = 60.0, **asked: Any
     ) -> Generator[ProductOutcome, None, None]:
-        """Place many, `in_flight` at once; each has one outcome, in the order of completion. `asked` as `categorize`."""
-        return _many(lambda one: self.categorize(one, deadline_s=deadline_s, **asked), products, in_flight)
+        """Place many over one stream, `in_flight` at once; each has one outcome, in the order of completion.
+
+        The iterable is read between outcomes, as that of `Client.inspect_many`.
+
+        Args:
+            deadline_s: for each product, from when it is taken.
+            asked: as `catalog_calls.categorize`, without `request_id`.
+
+        Raises:
+            LoupeError: the server refused the stream itself, after the outcomes of the products taken so far.
+        """
+        return self._stream(
+            self._stub.CategorizeStream, calls.products(**asked), in_flight=in_flight, deadline_s=deadline_s
+        ).outcomes(products)
 
     def index_many(
         self, products: Iterable[Product], *, model: str = "", in_flight: int = 8, deadline_s: float = 60.0
     ) -> Generator[ProductOutcome, None, None]:
         """Keep many, behind what others wait for; each has one outcome, in the order of completion."""
 
-        def one(product: Product) -> Indexed:
-            return self.index(product, model=model, priority="bulk", deadline_s=deadline_s)
+        def outcome(index: int, product: Product) -> ProductOutcome:
+            try:
+                result: Indexed | LoupeError = self.index(
+                    product, model=model, priority="bulk", deadline_s=deadline_s
+                )
+            except LoupeError as error:
+                result = error
+            return ProductOutcome(index=index, item_id=product.item_id, result=result)
 
-        return _many(one, products, in_flight)
-
-
-def _many(ask: _Ask, products: Iterable[Product], in_flight: int) -> Generator[ProductOutcome, None, None]:
-    def outcome(index: int, product: Product) -> ProductOutcome:
-        try:
-            result: Categorized | Indexed | LoupeError = ask(product)
-        except LoupeError as error:
-            result = error
-        return ProductOutcome(index=index, item_id=product.item_id, result=result)
-
-    with ThreadPoolExecutor(in_flight, thread_name_prefix="products") as threads:
-        waiting: set[Future[ProductOutcome]] = set()
-        for index, product in enumerate(products):
-            waiting.add(threads.submit(outcome, index, product))
-            if len(waiting) >= in_flight:
+        with ThreadPoolExecutor(in_flight, thread_name_prefix="products") as threads:
+            waiting: set[Future[ProductOutcome]] = set()
+            for index, product in enumerate(products):
+                waiting.add(threads.submit(outcome, index, product))
+                if len(waiting) >= in_flight:
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    yield from (one.result() for one in done)
+            while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 yield from (one.result() for one in done)
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            yield from (one.result() for one in done)
 
 
 class AsyncCatalog:
     """For callers in an event loop; what is not told of here is as `Catalog` has it."""
 
-    def __init__(self, channel: grpc.aio.Channel, ask: _AsksLater) -> None:
+    def __init__(self, channel: grpc.aio.Channel, ask: _AsksLater, stream: _StreamsLater) -> None:
         self._stub: Any = CatalogServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
-        self._ask = ask
+        self._ask, self._stream = ask, stream
 
     async def categorize(self, product: Product, *, deadline_s: float = 10.0, **asked: Any) -> Categorized:
         question = calls.categorize(product, **asked)
@@ -203,25 +224,14 @@ class AsyncCatalog:
         question = calls.export_feedback(disputed=disputed, photos=photos)
         return await self._ask(collected, question, deadline_s)
 
-    async def categorize_many(
-        self, products: Sequence[Product], *, in_flight: int = 16, deadline_s: float = 60.0, **asked: Any
+    def categorize_many(
+        self,
+        products: Iterable[Product] | AsyncIterable[Product],
+        *,
+        in_flight: int = 16,
+        deadline_s: float = 60.0,
+        **asked: Any,
     ) -> AsyncGenerator[ProductOutcome, None]:
-        places = asyncio.Semaphore(in_flight)
-
-        async def one(index: int, product: Product) -> ProductOutcome:
-            async with places:
-                try:
-                    result: Categorized | LoupeError = await self.categorize(
-                        product, deadline_s=deadline_s, **asked
-                    )
-                except LoupeError as error:
-                    result = error
-            return ProductOutcome(index=index, item_id=product.item_id, result=result)
-
-        tasks = [asyncio.create_task(one(index, product)) for index, product in enumerate(products)]
-        try:
-            for done in asyncio.as_completed(tasks):
-                yield await done
-        finally:
-            for task in tasks:
-                task.cancel()
+        return self._stream(
+            self._stub.CategorizeStream, calls.products(**asked), in_flight=in_flight, deadline_s=deadline_s
+        ).outcomes(products)

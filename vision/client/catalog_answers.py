@@ -27,6 +27,7 @@ from vision.client.catalog_values import (
     FeedbackState,
     Found,
     Indexed,
+    KeptCategory,
     Similar,
 )
 from vision.errors import WireError
@@ -149,12 +150,18 @@ def found(message: catalog_pb2.SearchSimilarResponse) -> Found:
 
 
 def blemish(message: catalog_pb2.CheckBlemishResponse) -> Blemish:
+    kept = message.HasField("item")
     return Blemish(
-        category=_category_of(message),
-        category_model=answers.model_ref(message.category_model),
+        category=None if kept else _category_of(message),
+        category_model=None if kept else answers.model_ref(message.category_model),
+        item=_kept(message.item) if kept else None,
         routed_by=message.routed_by,
         inspection=answers.answer(message.inspection),
     )
+
+
+def _kept(message: catalog_pb2.KeptCategory) -> KeptCategory:
+    return KeptCategory(item_id=message.item_id, labels=dict(message.labels), corrected=message.corrected)
 
 
 def feedback_given(message: catalog_pb2.SubmitFeedbackResponse) -> FeedbackGiven:

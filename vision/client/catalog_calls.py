@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Final
+
+from google.protobuf.message import Message
 
 from vision.client import catalog_answers as said
-from vision.client.calls import PRIORITIES, Question, fresh_id, image_bytes
+from vision.client.calls import PRIORITIES, Many, Question, fresh_id, image_bytes
 from vision.client.catalog_values import (
     Blemish,
     Categorized,
@@ -13,10 +16,16 @@ from vision.client.catalog_values import (
     Found,
     Indexed,
     Product,
+    ProductOutcome,
 )
 from vision.client.values import Priority
-from vision.errors import SettingsError
+from vision.errors import ImageError, SettingsError
+from vision.image import ImageLimits
 from vision.v1 import catalog_pb2, inspection_pb2
+
+_MAX_BYTES: Final = (
+    ImageLimits().max_bytes + 64 * 1024
+)  # of a message, as a server takes it unless it is told otherwise
 
 
 def categorize(
@@ -47,6 +56,26 @@ def categorize(
         language=language,
     )
     return Question(request, said.categorized)
+
+
+def products(**asked: Any) -> Many[Product, ProductOutcome]:
+    """Many products, of each of which the same is asked, as `categorize` has it without `request_id`."""
+
+    def request(product: Product, request_id: str) -> Message:
+        message = categorize(product, request_id=request_id, **asked).request
+        size = message.ByteSize()
+        if size > _MAX_BYTES:  # a server would end the whole stream
+            raise ImageError(f"product: expected at most {_MAX_BYTES} bytes together, found {size}")
+        return message
+
+    return Many(
+        request_id=lambda _: None,
+        request=request,
+        read=said.categorized,
+        outcome=lambda index, _, product, result: ProductOutcome(
+            index=index, item_id=product.item_id, result=result
+        ),
+    )
 
 
 def index(product: Product, *, model: str = "", priority: Priority = "catalog") -> Question[Indexed]:
@@ -112,14 +141,16 @@ def check_blemish(
     explain: bool = False,
     part: str = "",
 ) -> Question[Blemish]:
-    """A customer's photo, the one of the product.
+    """A customer's photo, the one of the product. With an `item_id`, the product is the kept one, and nothing else is told of it.
 
     Raises:
-        SettingsError: the product has none or several.
+        SettingsError: the product has none or several, or something is told beside `item_id`.
         ImageError: as `categorize`.
     """
     if len(product.photos) != 1:
         raise SettingsError(f"photos: expected one, found {len(product.photos)}")
+    if product.item_id and (model or product.title or product.attributes):
+        raise SettingsError("item_id: expected no model, title or attributes beside it")
     request = catalog_pb2.CheckBlemishRequest(
         request_id=fresh_id() if request_id is None else request_id,
         model=model,
@@ -129,6 +160,7 @@ def check_blemish(
         heatmap=heatmap,
         explain=explain,
         part=_sendable(part),
+        item_id=_sendable(product.item_id),
     )
     return Question(request, said.blemish)
 

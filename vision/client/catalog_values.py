@@ -99,9 +99,14 @@ class Category:
     not_understood: Mapping[str, str]
 
     @property
+    def answered(self) -> tuple[CategoryLevel, ...]:
+        """The levels that are answered for."""
+        return tuple(one for one in self.levels if one.answered)
+
+    @property
     def depth(self) -> int:
-        """How many levels are answered for."""
-        return sum(one.answered for one in self.levels)
+        """The place of the deepest of them, counted from 1; 0 where there is none."""
+        return max((place for place, one in enumerate(self.levels, start=1) if one.answered), default=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,11 +194,27 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Blemish:
-    """What the inspection model of a product's category found; `routed_by` is empty where it was the default."""
+class KeptCategory:
+    """What a kept product counts as, by level: as people corrected it, else as far as the model answered."""
 
-    category: Category
-    category_model: ModelRef
+    item_id: str
+    labels: Mapping[str, str]
+    corrected: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blemish:
+    """What the inspection model of a product's category found.
+
+    Attributes:
+        category, category_model: where the photo was placed, and by whom; absent for a kept product.
+        item: the kept product, where one was named.
+        routed_by: the category that chose the model; empty where it was the default.
+    """
+
+    category: Category | None
+    category_model: ModelRef | None
+    item: KeptCategory | None
     routed_by: str
     inspection: Answer
 

@@ -40,6 +40,21 @@ class ModelRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogTerms:
+    """What a catalog model tells apart and reads.
+
+    Attributes:
+        levels: from the coarsest.
+        title_columns: what columns of titles are usually called, the likeliest first; none where titles do not count.
+        attributes: names of those that count.
+    """
+
+    levels: tuple[str, ...]
+    title_columns: tuple[str, ...]
+    attributes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServedModel:
     """A model as a server tells of it.
 
@@ -51,6 +66,7 @@ class ServedModel:
         load_s: what loading, verification and warm-up took.
         cost_per_image_ms, cost_per_batch_ms: a batch of n takes `cost_per_image_ms * n + cost_per_batch_ms`.
         task: inspection or catalog.
+        catalog: of a catalog model alone.
     """
 
     ref: ModelRef
@@ -64,6 +80,7 @@ class ServedModel:
     cost_per_image_ms: float
     cost_per_batch_ms: float
     task: str = "inspection"
+    catalog: CatalogTerms | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

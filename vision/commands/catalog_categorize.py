@@ -1,7 +1,8 @@
 """`loupe catalog categorize`: one product's place in the tree and why, or a whole table of products."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,17 +13,19 @@ from rich.markup import escape
 from rich.table import Table
 
 from vision.bundle import open_bundle
+from vision.catalog.bulk.here import Here
 from vision.catalog.bulk.items import choose_columns
 from vision.catalog.bulk.job import Account, Job, run
-from vision.catalog.bulk.products import Categorizes, Here
+from vision.catalog.bulk.products import Categorizes
 from vision.catalog.bulk.results import FAULT, check_target
 from vision.catalog.categorize import Asked, Categorizer, open_categorizer
 from vision.catalog.item import Item
 from vision.catalog.reasons import Reasons, reasons
-from vision.commands.catalog_remote import Told, categorize_on, pairs
-from vision.commands.categorizations import as_json, reasons_as_json, shown, shown_reasons
+from vision.commands.catalog_remote import Told, answering_there, categorize_on, pairs
+from vision.commands.categorizations import as_json, shown, shown_reasons
 from vision.commands.options import TrustedKeys, trust
 from vision.commands.output import JsonFlag, Output, bar
+from vision.commands.placed import reasons_as_json
 from vision.commands.remote import ModelOption, Server, ServerOption, TlsCaOption, TokenFileOption
 from vision.errors import SettingsError
 from vision.files import write_bytes
@@ -90,6 +93,8 @@ def categorize(
     Example: `loupe catalog categorize shoe.jpg --server 127.0.0.1:50051 --title "Court sneakers"`
 
     Example: `loupe catalog categorize --bundle shop.loupe --input items.csv --images photos --out results.parquet`
+
+    Example: `loupe catalog categorize --server shop-server:50051 --tls-ca ca.pem --input items.csv --images photos --out results.parquet`
     """
     output = Output(json)
     one_alone = {
@@ -101,27 +106,28 @@ def categorize(
     }
     table_alone = {"--images": folder, "--out": out, "--title-column": title_column}
     _refuse(context, *((one_alone, "without --input") if items else (table_alone, "with --input alone")))
-    if (bundle is None) == (server is None) or (server is not None and items is not None):
-        context.fail("Expected --bundle, or --server for one product.")
+    if (bundle is None) == (server is None):
+        context.fail("Expected --bundle or --server.")
+    place = Server(address=server or "", model=model or "", token_file=token_file, tls_ca=tls_ca)
     if items is None:
         told = Told(photos=tuple(images), title=title, attributes=pairs(attribute, "--attribute"))
         if server is not None:
-            place = Server(address=server, model=model or "", token_file=token_file, tls_ca=tls_ca)
             categorize_on(place, told, output, language=language, explaining=explaining, heatmap=heatmap)
         elif bundle is not None:
             keys, required = trust(trusted_key)
             categorizer = open_categorizer(bundle, trusted=keys, require_signature=required)
             _one(categorizer, told, output, language=language, explaining=explaining, heatmap=heatmap)
         return
-    if out is None or bundle is None:
+    if out is None:
         context.fail("Missing option '--out'.")
     check_target(out)
-    by = _by(bundle, trusted_key)
-    columns = choose_columns(
-        items, title=title_column, usual_titles=by.title_columns, attributes=by.attributes
-    )
-    job = Job(items=items, columns=columns, images=folder or items.parent, out=out, by=by)
-    if _table(job, output):
+    with answering_there(place) if bundle is None else _answering_here(bundle, trusted_key) as by:
+        columns = choose_columns(
+            items, title=title_column, usual_titles=by.title_columns, attributes=by.attributes
+        )
+        job = Job(items=items, columns=columns, images=folder or items.parent, out=out, by=by)
+        faults = _table(job, output)
+    if faults:
         raise typer.Exit(2)
 
 
@@ -175,11 +181,12 @@ def _over_photos(asked: Asked, why: Reasons) -> Pixels:
     return np.ascontiguousarray(np.hstack(pictures))
 
 
-def _by(bundle: Path, trusted_key: list[Path]) -> Categorizes:
+@contextmanager
+def _answering_here(bundle: Path, trusted_key: list[Path]) -> Iterator[Categorizes]:
     """A bundle's model for many products: a run on one thread for each core is the most that the cores give."""
     keys, required = trust(trusted_key)
     opened = open_bundle(bundle, trusted=keys, require_signature=required)
-    return Here(Categorizer(opened, choice=Choice(file=choose(opened).file, threads=1)))
+    yield Here(Categorizer(opened, choice=Choice(file=choose(opened).file, threads=1)))
 
 
 def _table(job: Job, output: Output) -> int:

@@ -1,6 +1,7 @@
-"""The catalog on a server, from the command line: what commands share, and one product placed there, said in the same shape as here."""
+"""The catalog on a server, from the command line: what commands share, and products placed there, said in the same shape as here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -12,19 +13,20 @@ from rich.table import Table
 from rich.tree import Tree
 
 from vision.commands.output import Output
-from vision.commands.remote import Server, open_client
-from vision.errors import SettingsError
+from vision.commands.placed import STYLE, placed_as_json, reasons_as_json
+from vision.commands.remote import Server, chosen, open_client
+from vision.errors import NotFoundError, SettingsError, UnsupportedError
 from vision.files import write_bytes
 
 if TYPE_CHECKING:  # gRPC is part of an extra, and only needed where a server is named
-    from vision.client.catalog_values import Categorized, Category, CategoryReasons
+    from vision.client.catalog_bulk import There
+    from vision.client.catalog_values import Categorized, Category
 
 HERE: Final = "127.0.0.1:50051"
 ServerOption = Annotated[str, typer.Option(help="The server's address: host:port or unix:PATH.")]
 ModelOption = Annotated[
     str, typer.Option(help="Which of its catalog models; needed where it serves several.", show_default=False)
 ]
-_STYLE: Final = {"answered": "green", "unknown": "yellow", "novel": "yellow", "image_quality": "red"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,7 @@ def categorize_on(
     }
     parts = shown(answer)
     if answer.reasons is not None:
-        value["reasons"] = _reasons_as_json(answer.reasons)
+        value["reasons"] = reasons_as_json(answer.reasons)
     if heatmap is not None:
         if not answer.heatmaps:
             raise SettingsError("--heatmap: expected a photo that can be judged, found none")
@@ -98,35 +100,32 @@ def categorize_on(
     output.result(value, *parts)
 
 
+@contextmanager
+def answering_there(server: Server) -> Iterator["There"]:
+    """A server's catalog model for a table of products.
+
+    Raises:
+        LoupeError: as `vision.client.Client`.
+        NotFoundError: it serves none.
+        SettingsError: it serves several, and none is named.
+        UnsupportedError: it is too old to tell what its model reads.
+    """
+    with open_client(server) as client:
+        from vision.client.catalog_bulk import There  # noqa: PLC0415  (as above)
+
+        model = chosen(server, client.models(), "catalog")
+        if model is None:
+            raise NotFoundError(f"{server.address}: expected a catalog model, found none")
+        if model.catalog is None:
+            raise UnsupportedError(
+                f"{server.address}: expected to be told what '{model.ref.name}' reads, found an older server"
+            )
+        yield There(client, model.ref, model.catalog)
+
+
 def as_json(category: "Category") -> dict[str, Any]:
     """In the shape that `loupe catalog categorize` has."""
-    return {
-        "status": category.status.value,
-        "depth": category.depth,
-        "certified": category.certified,
-        "levels": [
-            {name: value for name, value in asdict(one).items() if name != "answered"}
-            for one in category.levels
-        ],
-        "alternatives": [asdict(one) for one in category.alternatives],
-        "novelty": category.novelty,
-        "modalities": list(category.modalities),
-        "quality_faults": list(category.quality_faults),
-        "not_understood": dict(category.not_understood),
-    }
-
-
-def _reasons_as_json(why: "CategoryReasons") -> dict[str, Any]:
-    return {
-        "level": why.level,
-        "label": why.label,
-        "rival": why.rival,
-        "shares": dict(why.shares),
-        "words": [{"word": word, "share": share} for word, share in why.words],
-        "attributes": [
-            {"name": name, "value": value, "share": share} for name, value, share in why.attributes
-        ],
-    }
+    return placed_as_json(category, [asdict(one) for one in category.levels], category.alternatives)
 
 
 def shown(answer: "Categorized") -> list[RenderableType]:
@@ -147,7 +146,7 @@ def shown(answer: "Categorized") -> list[RenderableType]:
 def path_tree(category: "Category") -> Tree:
     """One branch; what is not answered for is dim."""
     status = category.status.value
-    root = node = Tree(f"[{_STYLE[status]}]{status}[/{_STYLE[status]}] from {', '.join(category.modalities)}")
+    root = node = Tree(f"[{STYLE[status]}]{status}[/{STYLE[status]}] from {', '.join(category.modalities)}")
     for one in category.levels:
         named = one.label if one.name == one.label else f"{one.name} ({one.label})"
         line = escape(f"{named} {one.probability:.3f}")

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -20,6 +20,9 @@ from vision.commands.output import JsonFlag, Output
 from vision.commands.remote import Server, TlsCaOption, TokenFileOption, needing_grpc, open_client
 from vision.commands.verdicts import judgement
 from vision.files import write_bytes
+
+if TYPE_CHECKING:  # part of an extra
+    from vision.client.catalog_values import KeptCategory
 
 
 def search(
@@ -91,6 +94,10 @@ def search(
 
 def blemish(
     image: Annotated[Path, typer.Argument(help="A customer's photo of a product.", show_default=False)],
+    item: Annotated[
+        str,
+        typer.Option(help="The kept product that it shows; its category is known then.", show_default=False),
+    ] = "",
     title: Annotated[str, typer.Option(help="The product's title.", show_default=False)] = "",
     attribute: Annotated[
         list[str],
@@ -110,18 +117,21 @@ def blemish(
     Routes are the server's: `[catalog.blemish]` in its loupe.toml.
 
     Example: `loupe catalog blemish returned-shoe.jpg --title "Court sneakers" --heatmap why.png`
+
+    Example: `loupe catalog blemish returned-shoe.jpg --item SKU-12`
     """
     with needing_grpc():
         from vision.client import Product  # noqa: PLC0415  (part of an extra)
 
-    product = Product(photos=(image,), title=title, attributes=pairs(attribute, "--attribute"))
+    product = Product(item_id=item, photos=(image,), title=title, attributes=pairs(attribute, "--attribute"))
     place = Server(address=server, model=model, token_file=token_file, tls_ca=tls_ca)
     with open_client(place) as client:
         found = client.catalog.check_blemish(product, model=model, heatmap=heatmap is not None)
     value: dict[str, Any] = {
         "image": str(image),
-        "category": as_json(found.category),
-        "category_model": asdict(found.category_model),
+        "item": asdict(found.item) if found.item else None,
+        "category": as_json(found.category) if found.category else None,
+        "category_model": asdict(found.category_model) if found.category_model else None,
         "routed_by": found.routed_by or None,
         **judgement(found.inspection.verdict),
         "result_id": found.inspection.result_id,
@@ -133,8 +143,15 @@ def blemish(
     verdict, by = found.inspection.verdict, found.routed_by or "the default"
     Output(json).result(
         value,
-        path_tree(found.category),
+        path_tree(found.category) if found.category else _kept_as(found.item),
         escape(
             f"{verdict.decision.value} by {found.inspection.model.name} (routed by {by}): {verdict.detail}"
         ),
     )
+
+
+def _kept_as(item: "KeptCategory | None") -> str:
+    if item is None or not item.labels:
+        return "a kept product that nobody has placed"
+    who = "by people" if item.corrected else "by the model"
+    return escape(f"{item.item_id}: {' > '.join(item.labels.values())}, placed {who}")

@@ -12,45 +12,15 @@ from rich.tree import Tree
 from vision.catalog.categorize import Categorization, LevelAnswer, Status
 from vision.catalog.reasons import Reasons
 from vision.catalog.taxonomy import Taxonomy
+from vision.commands.placed import STYLE, placed_as_json
 
-_STYLE: Final = {
-    Status.ANSWERED: "green",
-    Status.UNKNOWN: "yellow",
-    Status.NOVEL: "yellow",
-    Status.IMAGE_QUALITY: "red",
-}
 _SHOWN_WORDS: Final = 12
 
 
 def as_json(answer: Categorization, tree: Taxonomy, language: str) -> dict[str, Any]:
     """All of an answer but the embedding, labels with their names in a language."""
-    return {
-        "status": answer.status.value,
-        "depth": answer.depth,
-        "certified": answer.certified,
-        "levels": [
-            asdict(one) | {"name": tree.name(one.level, one.label, language)} for one in answer.levels
-        ],
-        "alternatives": [asdict(one) for one in answer.alternatives],
-        "novelty": answer.novelty,
-        "modalities": list(answer.modalities),
-        "quality_faults": list(answer.quality_faults),
-        "not_understood": dict(answer.not_understood),
-    }
-
-
-def reasons_as_json(reasons: Reasons) -> dict[str, Any]:
-    """All of the reasons but the maps, which are for `--heatmap`."""
-    return {
-        "level": reasons.level,
-        "label": reasons.label,
-        "rival": reasons.rival,
-        "shares": dict(reasons.shares),
-        "words": [{"word": word, "share": share} for word, share in reasons.words],
-        "attributes": [
-            {"name": name, "value": value, "share": share} for name, value, share in reasons.attributes
-        ],
-    }
+    levels = [asdict(one) | {"name": tree.name(one.level, one.label, language)} for one in answer.levels]
+    return placed_as_json(answer, levels, answer.alternatives)
 
 
 def shown(answer: Categorization, tree: Taxonomy, language: str) -> list[RenderableType]:
@@ -60,13 +30,12 @@ def shown(answer: Categorization, tree: Taxonomy, language: str) -> list[Rendera
 
 def _path(answer: Categorization, tree: Taxonomy, language: str) -> Tree:
     """One branch; what is not answered for is dim."""
-    style = _STYLE[answer.status]
+    style = STYLE[answer.status]
     root = node = Tree(f"[{style}]{answer.status.value}[/{style}] from {', '.join(answer.modalities)}")
-    for depth, level in enumerate(answer.levels, start=1):
-        answered = depth <= answer.depth
+    for level in answer.levels:
         name = _named(level.level, level.label, tree, language)
-        line = f"{name} {level.probability:.3f}{_threshold(level, answered=answered)}"
-        node = node.add(line if answered else f"[dim]{line}, not answered for[/dim]")
+        line = f"{name} {level.probability:.3f}{_threshold(level)}"
+        node = node.add(line if level.answered else f"[dim]{line}, not answered for[/dim]")
     return root
 
 
@@ -76,11 +45,11 @@ def _named(level: str, label: str, tree: Taxonomy, language: str) -> str:
     return escape(label if name == label else f"{name} ({label})")
 
 
-def _threshold(level: LevelAnswer, *, answered: bool) -> str:
+def _threshold(level: LevelAnswer) -> str:
     if level.threshold is None:
         return ""
-    through = answered and level.probability < level.threshold
-    return f", certified from {level.threshold:.3f}{', answered through the level below' if through else ''}"
+    through = level.answered and level.probability < level.threshold
+    return f", certified from {level.threshold:.3f}{', follows from the level below' if through else ''}"
 
 
 def _alternatives(answer: Categorization, tree: Taxonomy, language: str) -> Table:

@@ -74,7 +74,7 @@ def inspect_on(
         LoupeError: the server cannot be asked anything at all.
     """
     with open_client(server) as client:
-        model = _chosen(server, client.models())
+        model = chosen(server, client.models(), "inspection")
         results, codes = _judged(client, server, images, heatmap=heatmap, explaining=explaining)
     certificate = model.certificate if model else None
     output.result(
@@ -140,16 +140,14 @@ def open_client(server: Server) -> "Client":
     return Client(server.address, token=token_of(server.token_file, os.environ), tls=tls)
 
 
-def _chosen(server: Server, served: Sequence["ServedModel"]) -> "ServedModel | None":
-    """The model that will judge; nothing where the server has none and answers by its fallback.
+def chosen(server: Server, served: Sequence["ServedModel"], task: str) -> "ServedModel | None":
+    """The model of a task that will answer; nothing where the server has none.
 
     Raises:
         NotFoundError: the named model is not served.
         SettingsError: none is named and several are served.
     """
-    ready = {
-        model.ref.name: model for model in served if model.state == "ready" and model.task == "inspection"
-    }
+    ready = {model.ref.name: model for model in served if model.state == "ready" and model.task == task}
     if server.model:
         if server.model not in ready:
             found = ", ".join(sorted(ready)) or "no model at all"

@@ -355,7 +355,7 @@ class SearchSimilarResponse(_message.Message):
     def __init__(self, items: _Optional[_Iterable[_Union[SimilarItem, _Mapping]]] = ..., model: _Optional[_Union[_models_pb2.ModelRef, _Mapping]] = ..., categories: _Optional[_Iterable[str]] = ..., attributes: _Optional[_Mapping[str, AttributeValues]] = ..., not_understood: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CheckBlemishRequest(_message.Message):
-    __slots__ = ("request_id", "model", "image", "title", "attributes", "priority", "heatmap", "explain", "part")
+    __slots__ = ("request_id", "model", "image", "title", "attributes", "priority", "heatmap", "explain", "part", "item_id")
     class AttributesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -372,6 +372,7 @@ class CheckBlemishRequest(_message.Message):
     HEATMAP_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     PART_FIELD_NUMBER: _ClassVar[int]
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     model: str
     image: bytes
@@ -381,23 +382,43 @@ class CheckBlemishRequest(_message.Message):
     heatmap: bool
     explain: bool
     part: str
-    def __init__(self, request_id: _Optional[str] = ..., model: _Optional[str] = ..., image: _Optional[bytes] = ..., title: _Optional[str] = ..., attributes: _Optional[_Mapping[str, str]] = ..., priority: _Optional[_Union[_inspection_pb2.Priority, str]] = ..., heatmap: _Optional[bool] = ..., explain: _Optional[bool] = ..., part: _Optional[str] = ...) -> None: ...
+    item_id: str
+    def __init__(self, request_id: _Optional[str] = ..., model: _Optional[str] = ..., image: _Optional[bytes] = ..., title: _Optional[str] = ..., attributes: _Optional[_Mapping[str, str]] = ..., priority: _Optional[_Union[_inspection_pb2.Priority, str]] = ..., heatmap: _Optional[bool] = ..., explain: _Optional[bool] = ..., part: _Optional[str] = ..., item_id: _Optional[str] = ...) -> None: ...
+
+class KeptCategory(_message.Message):
+    __slots__ = ("item_id", "labels", "corrected")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    CORRECTED_FIELD_NUMBER: _ClassVar[int]
+    item_id: str
+    labels: _containers.ScalarMap[str, str]
+    corrected: bool
+    def __init__(self, item_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., corrected: _Optional[bool] = ...) -> None: ...
 
 class CheckBlemishResponse(_message.Message):
-    __slots__ = ("request_id", "category", "category_model", "routed_by", "inspection", "repeated_answer")
+    __slots__ = ("request_id", "category", "category_model", "routed_by", "inspection", "repeated_answer", "item")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CATEGORY_FIELD_NUMBER: _ClassVar[int]
     CATEGORY_MODEL_FIELD_NUMBER: _ClassVar[int]
     ROUTED_BY_FIELD_NUMBER: _ClassVar[int]
     INSPECTION_FIELD_NUMBER: _ClassVar[int]
     REPEATED_ANSWER_FIELD_NUMBER: _ClassVar[int]
+    ITEM_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     category: Categorization
     category_model: _models_pb2.ModelRef
     routed_by: str
     inspection: _inspection_pb2.InspectResponse
     repeated_answer: bool
-    def __init__(self, request_id: _Optional[str] = ..., category: _Optional[_Union[Categorization, _Mapping]] = ..., category_model: _Optional[_Union[_models_pb2.ModelRef, _Mapping]] = ..., routed_by: _Optional[str] = ..., inspection: _Optional[_Union[_inspection_pb2.InspectResponse, _Mapping]] = ..., repeated_answer: _Optional[bool] = ...) -> None: ...
+    item: KeptCategory
+    def __init__(self, request_id: _Optional[str] = ..., category: _Optional[_Union[Categorization, _Mapping]] = ..., category_model: _Optional[_Union[_models_pb2.ModelRef, _Mapping]] = ..., routed_by: _Optional[str] = ..., inspection: _Optional[_Union[_inspection_pb2.InspectResponse, _Mapping]] = ..., repeated_answer: _Optional[bool] = ..., item: _Optional[_Union[KeptCategory, _Mapping]] = ...) -> None: ...
 
 class SubmitFeedbackRequest(_message.Message):
     __slots__ = ("request_id", "item_id", "labels", "comment")

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from vision.v1 import rules_pb2 as vision_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16vision/v1/models.proto\x12\tvision.v1\x1a\x15vision/v1/rules.proto\"G\n\x08ModelRef\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x0c\n\x04\x66ile\x18\x04 \x01(\t\"\x8b\x02\n\x05Model\x12 \n\x03ref\x18\x01 \x01(\x0b\x32\x13.vision.v1.ModelRef\x12$\n\x05state\x18\x02 \x01(\x0e\x32\x15.vision.v1.ModelState\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x0e\n\x06labels\x18\x04 \x03(\t\x12\x0c\n\x04good\x18\x05 \x01(\t\x12\r\n\x05width\x18\x06 \x01(\r\x12\x0e\n\x06height\x18\x07 \x01(\r\x12\x13\n\x0b\x63\x65rtificate\x18\x08 \x01(\t\x12\x14\n\x0cload_seconds\x18\t \x01(\x01\x12\x19\n\x11\x63ost_per_image_ms\x18\n \x01(\x01\x12\x19\n\x11\x63ost_per_batch_ms\x18\x0b \x01(\x01\x12\x0c\n\x04task\x18\x0c \x01(\t\"\x13\n\x11ListModelsRequest\"6\n\x12ListModelsResponse\x12 \n\x06models\x18\x01 \x03(\x0b\x32\x10.vision.v1.Model\"*\n\x0fGetModelRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\x8a\xc9\x18\x05\x08\x01\x10\x80\x01\"3\n\x10GetModelResponse\x12\x1f\n\x05model\x18\x01 \x01(\x0b\x32\x10.vision.v1.Model\"G\n\x10LoadModelRequest\x12\x33\n\x04name\x18\x01 \x01(\tB%\x8a\xc9\x18!\x08\x01\x10\x80\x01\x1a\x1a[A-Za-z0-9][A-Za-z0-9._-]*\"4\n\x11LoadModelResponse\x12\x1f\n\x05model\x18\x01 \x01(\x0b\x32\x10.vision.v1.Model\"-\n\x12UnloadModelRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\x8a\xc9\x18\x05\x08\x01\x10\x80\x01\"\x15\n\x13UnloadModelResponse\"-\n\x12\x46\x65tchBundleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\x8a\xc9\x18\x05\x08\x01\x10\x80\x01\"9\n\x13\x46\x65tchBundleResponse\x12\r\n\x05piece\x18\x01 \x01(\x0c\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04*q\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13MODEL_STATE_LOADING\x10\x01\x12\x15\n\x11MODEL_STATE_READY\x10\x02\x12\x16\n\x12MODEL_STATE_FAILED\x10\x03\x32\x84\x03\n\x0cModelService\x12I\n\nListModels\x12\x1c.vision.v1.ListModelsRequest\x1a\x1d.vision.v1.ListModelsResponse\x12\x43\n\x08GetModel\x12\x1a.vision.v1.GetModelRequest\x1a\x1b.vision.v1.GetModelResponse\x12\x46\n\tLoadModel\x12\x1b.vision.v1.LoadModelRequest\x1a\x1c.vision.v1.LoadModelResponse\x12L\n\x0bUnloadModel\x12\x1d.vision.v1.UnloadModelRequest\x1a\x1e.vision.v1.UnloadModelResponse\x12N\n\x0b\x46\x65tchBundle\x12\x1d.vision.v1.FetchBundleRequest\x1a\x1e.vision.v1.FetchBundleResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16vision/v1/models.proto\x12\tvision.v1\x1a\x15vision/v1/rules.proto\"G\n\x08ModelRef\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x0c\n\x04\x66ile\x18\x04 \x01(\t\"I\n\x0c\x43\x61talogTerms\x12\x0e\n\x06levels\x18\x01 \x03(\t\x12\x15\n\rtitle_columns\x18\x02 \x03(\t\x12\x12\n\nattributes\x18\x03 \x03(\t\"\xb5\x02\n\x05Model\x12 \n\x03ref\x18\x01 \x01(\x0b\x32\x13.vision.v1.ModelRef\x12$\n\x05state\x18\x02 \x01(\x0e\x32\x15.vision.v1.ModelState\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x0e\n\x06labels\x18\x04 \x03(\t\x12\x0c\n\x04good\x18\x05 \x01(\t\x12\r\n\x05width\x18\x06 \x01(\r\x12\x0e\n\x06height\x18\x07 \x01(\r\x12\x13\n\x0b\x63\x65rtificate\x18\x08 \x01(\t\x12\x14\n\x0cload_seconds\x18\t \x01(\x01\x12\x19\n\x11\x63ost_per_image_ms\x18\n \x01(\x01\x12\x19\n\x11\x63ost_per_batch_ms\x18\x0b \x01(\x01\x12\x0c\n\x04task\x18\x0c \x01(\t\x12(\n\x07\x63\x61talog\x18\r \x01(\x0b\x32\x17.vision.v1.CatalogTerms\"\x13\n\x11ListModelsRequest\"6\n\x12ListModelsResponse\x12 \n\x06models\x18\x01 \x03(\x0b\x32\x10.vision.v1.Model\"*\n\x0fGetModelRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\x8a\xc9\x18\x05\x08\x01\x10\x80\x01\"3\n\x10GetModelResponse\x12\x1f\n\x05model\x18\x01 \x01(\x0b\x32\x10.vision.v1.Model\"G\n\x10LoadModelRequest\x12\x33\n\x04name\x18\x01 \x01(\tB%\x8a\xc9\x18!\x08\x01\x10\x80\x01\x1a\x1a[A-Za-z0-9][A-Za-z0-9._-]*\"4\n\x11LoadModelResponse\x12\x1f\n\x05model\x18\x01 \x01(\x0b\x32\x10.vision.v1.Model\"-\n\x12UnloadModelRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\x8a\xc9\x18\x05\x08\x01\x10\x80\x01\"\x15\n\x13UnloadModelResponse\"-\n\x12\x46\x65tchBundleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\x8a\xc9\x18\x05\x08\x01\x10\x80\x01\"9\n\x13\x46\x65tchBundleResponse\x12\r\n\x05piece\x18\x01 \x01(\x0c\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04*q\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13MODEL_STATE_LOADING\x10\x01\x12\x15\n\x11MODEL_STATE_READY\x10\x02\x12\x16\n\x12MODEL_STATE_FAILED\x10\x03\x32\x84\x03\n\x0cModelService\x12I\n\nListModels\x12\x1c.vision.v1.ListModelsRequest\x1a\x1d.vision.v1.ListModelsResponse\x12\x43\n\x08GetModel\x12\x1a.vision.v1.GetModelRequest\x1a\x1b.vision.v1.GetModelResponse\x12\x46\n\tLoadModel\x12\x1b.vision.v1.LoadModelRequest\x1a\x1c.vision.v1.LoadModelResponse\x12L\n\x0bUnloadModel\x12\x1d.vision.v1.UnloadModelRequest\x1a\x1e.vision.v1.UnloadModelResponse\x12N\n\x0b\x46\x65tchBundle\x12\x1d.vision.v1.FetchBundleRequest\x1a\x1e.vision.v1.FetchBundleResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,32 +40,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UNLOADMODELREQUEST'].fields_by_name['name']._serialized_options = b'\212\311\030\005\010\001\020\200\001'
   _globals['_FETCHBUNDLEREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_FETCHBUNDLEREQUEST'].fields_by_name['name']._serialized_options = b'\212\311\030\005\010\001\020\200\001'
-  _globals['_MODELSTATE']._serialized_start=880
-  _globals['_MODELSTATE']._serialized_end=993
+  _globals['_MODELSTATE']._serialized_start=997
+  _globals['_MODELSTATE']._serialized_end=1110
   _globals['_MODELREF']._serialized_start=60
   _globals['_MODELREF']._serialized_end=131
-  _globals['_MODEL']._serialized_start=134
-  _globals['_MODEL']._serialized_end=401
-  _globals['_LISTMODELSREQUEST']._serialized_start=403
-  _globals['_LISTMODELSREQUEST']._serialized_end=422
-  _globals['_LISTMODELSRESPONSE']._serialized_start=424
-  _globals['_LISTMODELSRESPONSE']._serialized_end=478
-  _globals['_GETMODELREQUEST']._serialized_start=480
-  _globals['_GETMODELREQUEST']._serialized_end=522
-  _globals['_GETMODELRESPONSE']._serialized_start=524
-  _globals['_GETMODELRESPONSE']._serialized_end=575
-  _globals['_LOADMODELREQUEST']._serialized_start=577
-  _globals['_LOADMODELREQUEST']._serialized_end=648
-  _globals['_LOADMODELRESPONSE']._serialized_start=650
-  _globals['_LOADMODELRESPONSE']._serialized_end=702
-  _globals['_UNLOADMODELREQUEST']._serialized_start=704
-  _globals['_UNLOADMODELREQUEST']._serialized_end=749
-  _globals['_UNLOADMODELRESPONSE']._serialized_start=751
-  _globals['_UNLOADMODELRESPONSE']._serialized_end=772
-  _globals['_FETCHBUNDLEREQUEST']._serialized_start=774
-  _globals['_FETCHBUNDLEREQUEST']._serialized_end=819
-  _globals['_FETCHBUNDLERESPONSE']._serialized_start=821
-  _globals['_FETCHBUNDLERESPONSE']._serialized_end=878
-  _globals['_MODELSERVICE']._serialized_start=996
-  _globals['_MODELSERVICE']._serialized_end=1384
+  _globals['_CATALOGTERMS']._serialized_start=133
+  _globals['_CATALOGTERMS']._serialized_end=206
+  _globals['_MODEL']._serialized_start=209
+  _globals['_MODEL']._serialized_end=518
+  _globals['_LISTMODELSREQUEST']._serialized_start=520
+  _globals['_LISTMODELSREQUEST']._serialized_end=539
+  _globals['_LISTMODELSRESPONSE']._serialized_start=541
+  _globals['_LISTMODELSRESPONSE']._serialized_end=595
+  _globals['_GETMODELREQUEST']._serialized_start=597
+  _globals['_GETMODELREQUEST']._serialized_end=639
+  _globals['_GETMODELRESPONSE']._serialized_start=641
+  _globals['_GETMODELRESPONSE']._serialized_end=692
+  _globals['_LOADMODELREQUEST']._serialized_start=694
+  _globals['_LOADMODELREQUEST']._serialized_end=765
+  _globals['_LOADMODELRESPONSE']._serialized_start=767
+  _globals['_LOADMODELRESPONSE']._serialized_end=819
+  _globals['_UNLOADMODELREQUEST']._serialized_start=821
+  _globals['_UNLOADMODELREQUEST']._serialized_end=866
+  _globals['_UNLOADMODELRESPONSE']._serialized_start=868
+  _globals['_UNLOADMODELRESPONSE']._serialized_end=889
+  _globals['_FETCHBUNDLEREQUEST']._serialized_start=891
+  _globals['_FETCHBUNDLEREQUEST']._serialized_end=936
+  _globals['_FETCHBUNDLERESPONSE']._serialized_start=938
+  _globals['_FETCHBUNDLERESPONSE']._serialized_end=995
+  _globals['_MODELSERVICE']._serialized_start=1113
+  _globals['_MODELSERVICE']._serialized_end=1501
 # @@protoc_insertion_point(module_scope)

@@ -31,8 +31,18 @@ class ModelRef(_message.Message):
     file: str
     def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., digest: _Optional[str] = ..., file: _Optional[str] = ...) -> None: ...
 
+class CatalogTerms(_message.Message):
+    __slots__ = ("levels", "title_columns", "attributes")
+    LEVELS_FIELD_NUMBER: _ClassVar[int]
+    TITLE_COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    levels: _containers.RepeatedScalarFieldContainer[str]
+    title_columns: _containers.RepeatedScalarFieldContainer[str]
+    attributes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, levels: _Optional[_Iterable[str]] = ..., title_columns: _Optional[_Iterable[str]] = ..., attributes: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class Model(_message.Message):
-    __slots__ = ("ref", "state", "detail", "labels", "good", "width", "height", "certificate", "load_seconds", "cost_per_image_ms", "cost_per_batch_ms", "task")
+    __slots__ = ("ref", "state", "detail", "labels", "good", "width", "height", "certificate", "load_seconds", "cost_per_image_ms", "cost_per_batch_ms", "task", "catalog")
     REF_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
@@ -45,6 +55,7 @@ class Model(_message.Message):
     COST_PER_IMAGE_MS_FIELD_NUMBER: _ClassVar[int]
     COST_PER_BATCH_MS_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
+    CATALOG_FIELD_NUMBER: _ClassVar[int]
     ref: ModelRef
     state: ModelState
     detail: str
@@ -57,7 +68,8 @@ class Model(_message.Message):
     cost_per_image_ms: float
     cost_per_batch_ms: float
     task: str
-    def __init__(self, ref: _Optional[_Union[ModelRef, _Mapping]] = ..., state: _Optional[_Union[ModelState, str]] = ..., detail: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., good: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., certificate: _Optional[str] = ..., load_seconds: _Optional[float] = ..., cost_per_image_ms: _Optional[float] = ..., cost_per_batch_ms: _Optional[float] = ..., task: _Optional[str] = ...) -> None: ...
+    catalog: CatalogTerms
+    def __init__(self, ref: _Optional[_Union[ModelRef, _Mapping]] = ..., state: _Optional[_Union[ModelState, str]] = ..., detail: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., good: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., certificate: _Optional[str] = ..., load_seconds: _Optional[float] = ..., cost_per_image_ms: _Optional[float] = ..., cost_per_batch_ms: _Optional[float] = ..., task: _Optional[str] = ..., catalog: _Optional[_Union[CatalogTerms, _Mapping]] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()

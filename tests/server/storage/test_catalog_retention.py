@@ -10,7 +10,8 @@ from server.storage.blobs import Blobs, open_blobs
 from server.storage.catalog_items import CatalogItems, Photo
 from server.storage.catalog_retention import sweep_catalog
 from server.storage.database import Database
-from tests.server.storage.test_catalog_items import row
+from server.storage.feedback import FeedbackBook
+from tests.server.storage.test_catalog_items import row, word
 from vision.errors import NotFoundError
 
 MONTH = timedelta(days=30)
@@ -48,6 +49,34 @@ def test_old_answers_and_removed_items_are_forgotten(database: Database, photos:
     assert (early.answers, early.items) == (0, 0)
     assert (later.answers, later.items) == (1, 1)
     assert answers.find(*KEY) is None
+
+
+def test_items_that_are_too_old_expire_with_their_photos_unless_people_have_spoken(
+    database: Database, photos: Blobs
+) -> None:
+    items, now = CatalogItems(database), datetime.now(UTC)
+    for name, age in (("old", 40), ("said", 40), ("young", 10)):
+        sha256 = photos.put(name.encode())
+        photo = Photo(sha256=sha256, original_sha256=sha256)
+        items.put(row(name, changed_at=now - timedelta(days=age), photos=(photo,)))
+    FeedbackBook(database).add(word("said", "kim", "sandals"))
+    later = now + timedelta(minutes=5)
+
+    stay = sweep_catalog(database, photos, now=later, max_age=MONTH)
+    swept = sweep_catalog(database, photos, now=later, max_age=MONTH, max_item_age=MONTH)
+
+    assert (stay.expired, stay.photos) == (0, 0)
+    assert (swept.expired, swept.photos, swept.bytes) == (1, 1, 3)
+    assert set(items.find_all(["old", "said", "young"])) == {"said", "young"}
+    assert [one.id for one in items.changes(0) if one.removed] == ["old"], "indexes hear of it"
+
+
+def test_an_item_that_was_handed_in_again_does_not_expire(database: Database) -> None:
+    items, now = CatalogItems(database), datetime.now(UTC)
+    items.put(row("a", changed_at=now))
+
+    assert items.remove("a", now, unless_since=now - MONTH) is None
+    assert items.find("a").changed_at == now
 
 
 def test_the_first_answer_to_a_request_holds(database: Database) -> None:

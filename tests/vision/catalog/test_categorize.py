@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from tests.bundles import blank
 from tests.catalog_bundles import (
@@ -26,17 +28,20 @@ from tests.catalog_bundles import (
     stranger,
     temperatures,
 )
+from tests.vision.catalog.test_decode import Case, answered, decoded
 from vision.bundle import REFERENCE, Bundle, pack_arrays
 from vision.catalog.attributes import AttributeColumn
 from vision.catalog.categorize import (
     Categorizer,
     Status,
+    answered_levels,
     deepest,
     open_categorizer,
     pooled_logits,
 )
 from vision.catalog.certificate import LevelPromise
-from vision.catalog.item import Item
+from vision.catalog.decode import best_path_through
+from vision.catalog.item import MAX_TITLE, Item
 from vision.catalog.outputs import ATTRIBUTES, IMAGE, TEXT
 from vision.errors import BundleError, CatalogError
 
@@ -108,10 +113,55 @@ def test_two_kinds_that_cannot_be_told_apart_end_at_their_family(certified: Cate
     assert [level.label for level in answer.answered] == ["footwear", "shoes"]
 
 
-def test_a_level_above_is_answered_through_the_one_that_is_sure(certified: Categorizer) -> None:
+def test_which_parent_of_a_sure_category_it_is_may_stay_open(certified: Categorizer) -> None:
     answer = certified.answer(told("wool_socks", (IMAGE,)))
     assert answer.levels[0].probability < THRESHOLDS[0]  # socks have two parents, and nothing tells which
-    assert (answer.depth, answer.levels[0].label) == (3, answer.alternatives[0].labels[0])
+    assert answer.levels[0].label == answer.alternatives[0].labels[0]
+    assert (answer.status, answer.depth) == (Status.ANSWERED, 3)
+    assert [level.label for level in answer.answered] == ["socks", "wool_socks"]
+
+
+def promised(*thresholds: float | None) -> list[LevelPromise]:
+    return [
+        LevelPromise(level=str(index), threshold=one, answered=1, wrong=0, of=1, upper=1)
+        for index, one in enumerate(thresholds)
+    ]
+
+
+@given(answered(), st.data())
+def test_a_level_is_answered_for_where_it_is_sure_itself_or_right_whenever_the_one_below_is(
+    case: Case, data: st.DataObject
+) -> None:
+    tree, logits, temperature = case
+    by_path, by_level = decoded(tree, logits, temperature)
+    thresholds = [data.draw(st.none() | st.floats(0.05, 1)) for _ in tree.levels]
+    depth, label = deepest(by_level, promised(*thresholds))
+    path = tree.paths[best_path_through(by_path, tree.paths, max(depth, 1) - 1, label)].tolist()
+    found = answered_levels(by_level, promised(*thresholds), tree.paths, path[:depth])
+    assert len(found) == depth
+    assert all(found[-1:])
+    possible = tree.paths[tree.paths[:, depth - 1] == label]  # where the deepest one is right
+    for level, is_answered in enumerate(found):
+        threshold, probability = thresholds[level], by_level[level][path[level]]
+        likeliest = int(by_level[level].argmax()) == path[level]
+        sure = threshold is not None and likeliest and bool(probability >= threshold)
+        implied = bool((possible[:, level] == path[level]).all())
+        assert is_answered == (sure or implied)
+        if implied:
+            assert probability >= by_level[depth - 1][label] - 1e-12
+
+
+@given(answered(), st.data())
+def test_in_a_tree_of_single_parents_all_levels_above_are_answered_for(
+    case: Case, data: st.DataObject
+) -> None:
+    tree, logits, temperature = case
+    assume(all(len(one.parents) <= 1 for one in tree.categories))
+    by_path, by_level = decoded(tree, logits, temperature)
+    promises = promised(*(data.draw(st.floats(0.05, 1)) for _ in tree.levels))
+    depth, label = deepest(by_level, promises)
+    path = tree.paths[best_path_through(by_path, tree.paths, max(depth, 1) - 1, label)].tolist()
+    assert all(answered_levels(by_level, promises, tree.paths, path[:depth]))
 
 
 def test_an_item_that_could_be_anything_is_unknown(certified: Categorizer, uncertified: Categorizer) -> None:
@@ -162,6 +212,24 @@ def test_a_photo_that_cannot_be_judged_is_left_out_where_a_title_is_given(certif
     assert (answer.status, answer.levels[-1].label, answer.novelty) == (Status.ANSWERED, "sandals", 0)
     assert len(answer.quality_faults) == 1
     assert answer.levels == certified.answer(Item(title="One sandals")).levels
+
+
+def test_a_title_that_is_none_is_refused(certified: Categorizer) -> None:
+    long = Item(title="sandals " * 12_500, photos=(prepared(photo("tees")),))
+    with pytest.raises(CatalogError, match="title: expected at most 10000 characters, found 100000"):
+        certified.ask(long)
+    assert certified.answer(Item(title=long.title[:MAX_TITLE])).levels[-1].label == "sandals"
+
+
+def test_a_product_that_its_photo_does_not_show_is_left_out(certified: Categorizer) -> None:
+    backdrop = prepared(np.asarray(photo("tees") * 0 + photo("tees", 7)[:1, :1], np.uint8))
+    tiny = photo("sandals")
+    tiny[:] = tiny[0, 0]
+    tiny[60:66, 60:66] = photo("sandals")[48, 48]
+    answer = certified.answer(Item(photos=(prepared(tiny),), title="One sandals"))
+    assert answer.modalities == (TEXT,)
+    assert answer.quality_faults[0].startswith("product too small")
+    assert certified.answer(Item(photos=(backdrop,))).status is Status.IMAGE_QUALITY
 
 
 def test_an_item_with_nothing_to_read_is_refused(certified: Categorizer) -> None:
@@ -254,11 +322,7 @@ def test_each_subset_has_its_own_temperature(uncertified: Categorizer) -> None:
 def test_the_deepest_level_that_reaches_its_threshold_counts(
     by_level: list[list[float]], thresholds: tuple[float | None, ...], expected: tuple[int, int]
 ) -> None:
-    promises = [
-        LevelPromise(level=str(index), threshold=one, answered=1, wrong=0, of=1, upper=1)
-        for index, one in enumerate(thresholds)
-    ]
-    assert deepest([np.array(one) for one in by_level], promises) == expected
+    assert deepest([np.array(one) for one in by_level], promised(*thresholds)) == expected
 
 
 def test_a_model_that_answers_no_numbers_answers_for_nothing(uncertified: Categorizer) -> None:

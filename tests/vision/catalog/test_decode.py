@@ -8,14 +8,20 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tests.vision.catalog.shops import SHOP, shops
-from vision.catalog.decode import best_path_through, level_probabilities, path_probabilities
+from vision.catalog.decode import (
+    best_path_through,
+    follows_above,
+    level_probabilities,
+    path_probabilities,
+)
 from vision.catalog.taxonomy import Taxonomy
 
 Logits = list[npt.NDArray[np.float64]]
+Case = tuple[Taxonomy, Logits, float]
 
 
 @st.composite
-def answered(draw: st.DrawFn) -> tuple[Taxonomy, Logits, float]:
+def answered(draw: st.DrawFn) -> Case:
     """A tree, one item's logits at each level, and a temperature."""
     tree = draw(shops())
     values = st.floats(-30, 30, width=32)
@@ -36,7 +42,7 @@ def decoded(
 
 @given(answered())
 def test_a_class_is_never_more_probable_than_those_above_it_together(
-    case: tuple[Taxonomy, Logits, float],
+    case: Case,
 ) -> None:
     tree, logits, temperature = case
     _, by_level = decoded(tree, logits, temperature)
@@ -50,7 +56,7 @@ def test_a_class_is_never_more_probable_than_those_above_it_together(
 
 
 @given(answered())
-def test_each_levels_probabilities_add_up_to_one(case: tuple[Taxonomy, Logits, float]) -> None:
+def test_each_levels_probabilities_add_up_to_one(case: Case) -> None:
     by_path, by_level = decoded(*case)
     for one in (by_path, *by_level):
         assert one.sum() == pytest.approx(1)
@@ -58,7 +64,7 @@ def test_each_levels_probabilities_add_up_to_one(case: tuple[Taxonomy, Logits, f
 
 
 @given(answered())
-def test_they_are_what_adding_up_path_by_path_gives(case: tuple[Taxonomy, Logits, float]) -> None:
+def test_they_are_what_adding_up_path_by_path_gives(case: Case) -> None:
     tree, logits, temperature = case
     weights = []
     for path in tree.paths.tolist():
@@ -78,7 +84,7 @@ def test_they_are_what_adding_up_path_by_path_gives(case: tuple[Taxonomy, Logits
 
 @given(answered())
 def test_the_best_path_through_a_class_is_the_most_probable_of_those(
-    case: tuple[Taxonomy, Logits, float],
+    case: Case,
 ) -> None:
     tree, logits, temperature = case
     by_path, _ = decoded(tree, logits, temperature)
@@ -113,3 +119,13 @@ def test_logits_of_any_size_give_numbers() -> None:
     by_path, by_level = decoded(SHOP, huge)
     assert np.isfinite(by_path).all()
     assert by_level[2][0] == 0
+
+
+@given(answered())
+def test_what_follows_from_a_class_is_on_every_path_through_it(case: Case) -> None:
+    tree, _, _ = case
+    for level, name in enumerate(tree.levels):
+        for label in range(len(tree.labels(name))):
+            through = tree.paths[tree.paths[:, level] == label]
+            expected = [len(set(through[:, above].tolist())) == 1 for above in range(level)]
+            assert follows_above(tree.paths, level, label).tolist() == expected

@@ -64,6 +64,10 @@ def test_what_cannot_be_sent_is_refused_here(tmp_path: Path) -> None:
         catalog_calls.categorize(Product(photos=(PHOTO,), title="\udcff"))
     with pytest.raises(SettingsError, match="photos: expected one, found 2"):
         catalog_calls.check_blemish(Product(photos=(PHOTO, PHOTO)))
+    with pytest.raises(SettingsError, match="item_id: expected no model, title or attributes beside it"):
+        catalog_calls.check_blemish(Product(photos=(PHOTO,), item_id="x", title="Slides"))
+    with pytest.raises(ImageError, match="product: expected at most 16842752 bytes together, found"):
+        catalog_calls.products().request(Product(photos=(bytes(9 << 20), bytes(9 << 20))), "r")
     with pytest.raises(SettingsError, match="priority"):
         catalog_calls.categorize(Product(photos=(PHOTO,)), priority="soon")  # type: ignore[arg-type]
 

@@ -244,6 +244,6 @@ def test_the_rest_of_the_core_does_without_grpc(module: str) -> None:
 
 
 def test_a_client_needs_no_model_runtime() -> None:
-    code = "import sys, vision.client; print('onnxruntime' in sys.modules, 'torch' in sys.modules)"
+    code = "import sys, vision.client.catalog_bulk, vision.commands.catalog_search; print('onnxruntime' in sys.modules, 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False False\n"

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.vision.client.fake_server import judged
-from vision.client.calls import Wanted
+from vision.client.calls import Wanted, pictures
 from vision.client.connection import Connection
 from vision.client.flow import ENDED, Flow
 from vision.client.retry import Backoff
@@ -25,7 +25,7 @@ class Rig:
     def __init__(self, *, in_flight: int = 3) -> None:
         self.now = 50.0
         self.flow = Flow(
-            Wanted(),
+            pictures(Wanted()),
             Connection(address="localhost:1"),
             in_flight=in_flight,
             deadline_s=DEADLINE_S,
@@ -42,7 +42,7 @@ class Rig:
     def admit(self) -> None:
         request_id = f"id {len(self.admitted)}"
         self.admitted[request_id] = self.now
-        self.take(self.flow.admit(Picture(image=b"good", request_id=request_id), b"good"))
+        self.take(self.flow.admit(self.flow.load(Picture(image=b"good", request_id=request_id))))
 
     def send(self) -> list[InspectRequest]:
         requests = self.flow.to_send()

@@ -102,7 +102,7 @@ def test_an_explanation_adds_up(bundle: Path, tmp_path: Path, loupe: Loupe) -> N
     assert why["words"][0]["word"] == "woollen"
     assert why["attributes"][0]["value"] == "winter"
     shown = loupe(*arguments)
-    assert "Clothing (clothing) 0.534, certified from 0.800, answered through the level below" in shown.out
+    assert "Clothing (clothing) 0.534, certified from 0.800, not answered for" in shown.out
     assert "Why wool_socks rather than sport_socks (kind)" in shown.out
     assert f"{sum(why['shares'].values()):+.2f}" in shown.out
     assert "words: woollen +" in shown.out

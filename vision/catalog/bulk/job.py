@@ -8,24 +8,22 @@ themselves are taken to stay as they are.
 import json
 import shutil
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
 from vision.catalog.bulk.items import Columns, Row, count_rows, digest, read_rows
-from vision.catalog.bulk.products import Categorizes, Product
+from vision.catalog.bulk.products import Categorizes, Load, Product
 from vision.catalog.bulk.results import Record, part_text, read_part, record, write_results
-from vision.errors import CatalogError, ImageError, LoupeError, SettingsError, StorageError
+from vision.errors import CatalogError, ImageError, SettingsError, StorageError
 from vision.files import held, remove_unfinished, write_bytes, write_json
 from vision.image import read_bytes
 
-_BATCH: Final = 8  # products in a call
-_AHEAD: Final = 4  # calls handed out for each that is answered at once
 _JOB: Final = "job.json"
 _LOCK: Final = "lock"
 
@@ -90,13 +88,14 @@ def run(job: Job, advance: Callable[[int, int], None] = lambda _done, _all: None
         account = Account(rows=rows, found_done=sum(len(read_part(part)) for part in done))
         finished = account.found_done
         advance(finished, rows)
-        for part, batches in groupby(_answered(job, parts, done, again), key=itemgetter(0)):
-            records: list[Record] = []
-            for _, found in batches:
-                records += found
-                advance(finished + len(records), rows)
-            write_bytes(part, part_text(records))
-            finished += len(records)
+        with closing(_answered(job, parts, done, again)) as answered:
+            for part, found in groupby(answered, key=itemgetter(0)):
+                records: list[Record] = []
+                for _, one in found:
+                    records.append(one)
+                    advance(finished + len(records), rows)
+                write_bytes(part, part_text(records))
+                finished += len(records)
         _check_same(job)  # nobody changed the table meanwhile
         for part in parts:
             account.statuses.update(one["status"] for one in read_part(part))
@@ -141,50 +140,36 @@ def _check_same(job: Job) -> None:
 
 def _answered(
     job: Job, parts: Sequence[Path], done: set[Path], again: Mapping[int, int]
-) -> Iterator[tuple[Path, list[Record]]]:
-    """Records of the parts that are not done, in the rows' order, a call's at a time."""
-    workers = job.by.side_by_side
-    waiting: deque[tuple[Path, Future[list[Record]]]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for part, rows in _calls(job, parts, done):
-                waiting.append((part, pool.submit(_call, job, rows, again)))
-                if len(waiting) == _AHEAD * workers:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-            for part, future in waiting:
-                yield part, future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+) -> Generator[tuple[Path, Record], None, None]:
+    """Records of the parts that are not done, in the rows' order."""
+    waiting: deque[tuple[Path, Row]] = deque()
+
+    def handed_in() -> Iterator[Load]:
+        rows = read_rows(job.items, job.columns)
+        for part in parts:
+            for row in islice(rows, job.part_rows):
+                if part not in done:
+                    waiting.append((part, row))
+                    yield partial(_product, job.images, row, again)
+
+    with closing(job.by.answers(handed_in())) as answers:
+        for answer in answers:
+            part, row = waiting.popleft()
+            yield part, record(row.id, answer)
 
 
-def _calls(job: Job, parts: Sequence[Path], done: set[Path]) -> Iterator[tuple[Path, list[Row]]]:
-    rows = read_rows(job.items, job.columns)
-    for part in parts:
-        of_part = list(islice(rows, job.part_rows))
-        if part not in done:
-            yield from ((part, of_part[first : first + _BATCH]) for first in range(0, len(of_part), _BATCH))
+def _product(images: Path, row: Row, again: Mapping[int, int]) -> Product:
+    """A row with its photos.
 
-
-def _call(job: Job, rows: Sequence[Row], again: Mapping[int, int]) -> list[Record]:
-    products = [_product(job.images, row, again) for row in rows]
-    answers = iter(job.by.answers([one for one in products if isinstance(one, Product)]))
-    return [
-        record(row.id, next(answers) if isinstance(product, Product) else product)
-        for row, product in zip(rows, products, strict=True)
-    ]
-
-
-def _product(images: Path, row: Row, again: Mapping[int, int]) -> Product | LoupeError:
-    """A row with its photos, or why it cannot be put to anybody."""
+    Raises:
+        CatalogError: its id is missing, or came before.
+        ImageError: a photo is not there.
+    """
     if not row.id:
-        return CatalogError("id: expected one, found none")
+        raise CatalogError("id: expected one, found none")
     if row.number in again:
-        return CatalogError(f"id: expected each once, found '{row.id}' in row {again[row.number]} already")
-    try:
-        photos = tuple(read_bytes(_below(images, path)) for path in row.paths)
-    except ImageError as error:
-        return error
+        raise CatalogError(f"id: expected each once, found '{row.id}' in row {again[row.number]} already")
+    photos = tuple(read_bytes(_below(images, path)) for path in row.paths)
     return Product(photos=photos, title=row.title, attributes=row.attributes)
 
 

@@ -1,18 +1,11 @@
 """Products as they are handed in, and who answers for them: a model here, or whatever keeps to the same protocol, such as a server's client."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Final, Protocol
+from enum import StrEnum
+from typing import Protocol
 
-from vision.catalog.categorize import Asked, Categorization, Categorizer, RowPrediction
-from vision.catalog.item import Item, Row
-from vision.errors import CatalogError, ImageError, LoupeError
-from vision.machine import this_machine
-from vision.preprocess import prepare_bytes
-
-TITLE: Final = "title"
-_BATCH_ROWS: Final = 8  # photos a pass; on one thread a larger batch is hardly faster
+from vision.errors import LoupeError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,18 +21,53 @@ class Product:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-Answer = Categorization | LoupeError
+class Label(Protocol):
+    """A level of a path, of which more may be known."""
+
+    @property
+    def level(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def probability(self) -> float: ...
+
+
+class Placed(Protocol):
+    """What is kept of an answer, as `vision.catalog.categorize.Categorization` has it."""
+
+    @property
+    def status(self) -> StrEnum: ...
+    @property
+    def levels(self) -> Sequence[Label]: ...
+    @property
+    def answered(self) -> Sequence[Label]: ...
+    @property
+    def depth(self) -> int: ...
+    @property
+    def certified(self) -> bool: ...
+    @property
+    def novelty(self) -> float: ...
+    @property
+    def modalities(self) -> Sequence[str]: ...
+    @property
+    def quality_faults(self) -> Sequence[str]: ...
+    @property
+    def not_understood(self) -> Mapping[str, str]: ...
+
+
+Answer = Placed | LoupeError
+Load = Callable[[], Product]
+"""Gives a product with its photos read; raises a `LoupeError` where it cannot be put to anybody. Called once, from any thread."""
 
 
 class Categorizes(Protocol):
-    """Who answers for products; `answers` is called from several threads.
+    """Who answers for products.
 
     Attributes:
         identity: of the model: an answer from another identity may differ.
         levels: names, from the coarsest.
         title_columns: what columns of titles are usually called, the likeliest first; none where titles do not count.
         attributes: names of the attributes that count.
-        side_by_side: how many calls at once keep it busy.
     """
 
     @property
@@ -50,75 +78,11 @@ class Categorizes(Protocol):
     def title_columns(self) -> Sequence[str]: ...
     @property
     def attributes(self) -> Sequence[str]: ...
-    @property
-    def side_by_side(self) -> int: ...
 
-    def answers(self, products: Sequence[Product]) -> Sequence[Answer]:
-        """An answer a product; an error where there is none for that one, and the others are answered.
+    def answers(self, products: Iterable[Load]) -> Generator[Answer, None, None]:
+        """An answer a product, in their order; an error where there is none for that one. Reads on by no more than keeps it busy.
 
         Raises:
-            LoupeError: none of them can be answered.
+            LoupeError: nobody answers any more.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Here:
-    """A bundle's model in this process. With a session of one thread, calls side by side use all cores."""
-
-    categorizer: Categorizer
-
-    @property
-    def identity(self) -> str:
-        return f"{self.categorizer.bundle.digest()}:{self.categorizer.choice.file}"
-
-    @property
-    def levels(self) -> Sequence[str]:
-        return self.categorizer.spec.levels
-
-    @property
-    def title_columns(self) -> Sequence[str]:
-        spec = self.categorizer.spec
-        return () if spec.text is None else (*([spec.title_column] if spec.title_column else []), TITLE)
-
-    @property
-    def attributes(self) -> Sequence[str]:
-        columns = self.categorizer.spec.attributes
-        return columns.names if columns else ()
-
-    @property
-    def side_by_side(self) -> int:
-        return max(1, this_machine().cores // self.categorizer.choice.threads)
-
-    def answers(self, products: Sequence[Product]) -> list[Answer]:
-        """As `Categorizes.answers`: a photo that cannot be decoded is its product's error alone.
-
-        Raises:
-            BundleError: the model fails.
-        """
-        asked = [self._asked(one) for one in products]
-        rows = [row for one in asked if isinstance(one, Asked) for row in one.rows]
-        predictions = self._predictions(rows)
-        return [
-            self.categorizer.categorize(one, list(islice(predictions, len(one.rows))))
-            if isinstance(one, Asked)
-            else one
-            for one in asked
-        ]
-
-    def _asked(self, product: Product) -> Asked | LoupeError:
-        spec = self.categorizer.bundle.manifest.preprocess
-        try:
-            photos = tuple(
-                prepare_bytes(data, spec, name=f"photo {number}")
-                for number, data in enumerate(product.photos, start=1)
-            )
-            return self.categorizer.ask(
-                Item(photos=photos, title=product.title, attributes=product.attributes)
-            )
-        except (ImageError, CatalogError) as error:
-            return error
-
-    def _predictions(self, rows: Sequence[Row]) -> Iterator[RowPrediction]:
-        for first in range(0, len(rows), _BATCH_ROWS):
-            yield from self.categorizer.predict(rows[first : first + _BATCH_ROWS])

@@ -1,8 +1,7 @@
 """A table of products is answered row for row: what is wrong with one row is its own, and what is done stays done."""
 
-import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow.parquet
@@ -10,9 +9,10 @@ import pytest
 
 from tests.catalog_bundles import LEVELS
 from tests.vision.catalog.bulk.tables import kind_of, photos, results, rows, table
+from vision.catalog.bulk.here import Here
 from vision.catalog.bulk.items import choose_columns
 from vision.catalog.bulk.job import Job, run
-from vision.catalog.bulk.products import Answer, Categorizes, Here, Product
+from vision.catalog.bulk.products import Answer, Categorizes, Load
 from vision.catalog.bulk.results import check_target, column_types
 from vision.catalog.categorize import Categorizer
 from vision.errors import SettingsError, StorageError, UnavailableError
@@ -29,7 +29,6 @@ class Counting:
     by: Here
     breaks: Callable[[int], bool] = lambda _: False
     asked: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def identity(self) -> str:
@@ -47,17 +46,16 @@ class Counting:
     def attributes(self) -> Sequence[str]:
         return self.by.attributes
 
-    @property
-    def side_by_side(self) -> int:
-        return 2
+    def answers(self, products: Iterable[Load]) -> Generator[Answer, None, None]:
+        def counted() -> Iterator[Load]:
+            for one in products:
+                self.asked += 1
+                yield one
 
-    def answers(self, products: Sequence[Product]) -> list[Answer]:
-        with self.lock:
-            self.asked += len(products)
-            broken = self.breaks(self.asked)
-        if broken:
-            raise UnavailableError("nobody is there")
-        return self.by.answers(products)
+        for number, answer in enumerate(self.by.answers(counted()), start=1):
+            if self.breaks(number):
+                raise UnavailableError("nobody is there")
+            yield answer
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +167,7 @@ def test_what_was_done_before_a_failure_is_not_done_again(
     tmp_path: Path, images: Path, certified: Categorizer
 ) -> None:
     items = table(tmp_path / "items.csv", rows(MANY))
-    failing = Counting(Here(certified), breaks=lambda asked: asked > PART_ROWS + 10)
+    failing = Counting(Here(certified), breaks=lambda answered: answered > PART_ROWS + 10)
     with pytest.raises(UnavailableError):
         run(job_of(tmp_path, images, failing, items=items))
     job = job_of(tmp_path, images, going_on := Counting(Here(certified)), items=items)
@@ -185,7 +183,7 @@ def test_what_was_done_before_a_failure_is_not_done_again(
 def begun(tmp_path: Path, images: Path, certified: Categorizer) -> Job:
     """A job that was cut short in its second part."""
     items = table(tmp_path / "items.csv", rows(MANY))
-    failing = Counting(Here(certified), breaks=lambda asked: asked > PART_ROWS + 10)
+    failing = Counting(Here(certified), breaks=lambda answered: answered > PART_ROWS + 10)
     job = job_of(tmp_path, images, failing, items=items)
     with pytest.raises(UnavailableError):
         run(job)
