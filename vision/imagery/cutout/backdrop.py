@@ -1,7 +1,7 @@
 """What a plain backdrop looks like, learned from the photo's border, and the product as what does not look like it.
 
 Most product photos stand on one colour that grows lighter or darker across the picture: in CIE Lab a surface of second degree, fitted to the
-border's pixels without those that the product touches. Where the picture differs from it there is product, or its shadow: what keeps
+border's pixels by least absolute differences, so that a product that touches it does not bend it. Where the picture differs from it there is product, or its shadow: what keeps
 the backdrop's hue and is merely darker is for GrabCut (Rother, Kolmogorov and Blake 2004) to decide, which draws the edge.
 """
 
@@ -18,7 +18,7 @@ Plane: TypeAlias = npt.NDArray[np.float32]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
 _RIM: Final = 0.03  # of the shorter side: the border that is looked at
-_ROUNDS: Final = 4  # of fitting, each without what the one before fitted badly
+_ROUNDS: Final = 12  # of fitting, each trusting less what the one before fitted badly
 _NEAR: Final = 2.5  # in CIE Lab: below that nobody sees a difference
 _FAR: Final = 7.0  # from here on anybody does
 _DEEP: Final = 28.0  # of lightness: no soft shadow is darker than the backdrop by more
@@ -62,14 +62,12 @@ def learn(image_hwc: Pixels) -> Backdrop:
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
     given, wanted = terms[at_rim], colours[at_rim]
-    kept = np.ones(len(given), bool)
-    surface = np.zeros((6, 3), np.float32)
-    off, noise = np.zeros(len(given), np.float32), 0.0
+    off, surface = np.ones(len(given), np.float32), np.zeros((6, 3), np.float32)
     for _ in range(_ROUNDS):
-        surface = np.linalg.lstsq(given[kept], wanted[kept], rcond=None)[0]
+        weight = 1 / np.sqrt(np.maximum(off, _NEAR))[:, None]
+        surface = np.linalg.lstsq(given * weight, wanted * weight, rcond=None)[0]
         off = np.linalg.norm(wanted - given @ surface, axis=1)
-        noise = float(np.median(off))
-        kept = off <= max(_NEAR, 3 * noise)
+    noise = float(np.median(off))
     difference = colours - terms @ surface
     quiet = 2 * noise
     hue = np.linalg.norm(difference[:, :, 1:], axis=2) - quiet
