@@ -123,7 +123,7 @@ def _round(picture: Picture, planned: Plan) -> tuple[Picture, tuple[str, ...], d
     why = None
     if planned.max_bytes is not None and len(data) > planned.max_bytes:
         why = f"even of quality {_QUALITIES[-1]} it takes {len(data)} bytes"
-    elif not read_metadata(data, planned.format, name=picture.name).labels() >= picture.metadata.labels():
+    elif not read_metadata(data, planned.format, name=picture.name).said() >= picture.metadata.said():
         why = f"{planned.format} would not keep all of the image's labels"
     if why is not None:
         return picture, (), dict.fromkeys(planned.remedies, why)

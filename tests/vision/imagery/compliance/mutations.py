@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from typing_extensions import override
 
 from tests.vision.imagery.compliance.shots import Shot, placed, scene
 from vision.imagery.compliance import RuleSet, rule_set
@@ -40,6 +41,7 @@ class Mutation:
     fixable: bool = True
     reads: bool = False
 
+    @override
     def __str__(self) -> str:
         return f"{self.rule_set}: {self.rule}: {self.name}"
 

@@ -17,7 +17,7 @@ WORDS = "ACME COFFEE"
 def only_text(name: str = "google.merchant", **value: object) -> RuleSet:
     rules = rule_set(name)
     rule = next(rule for rule in rules.rules if rule.kind == "no_text")
-    changed = rule.value.model_copy(update=value)  # type: ignore[union-attr]
+    changed = rule.value.model_copy(update=value)
     return rules.model_copy(update={"rules": (rule.model_copy(update={"value": changed, "implies": ()}),)})
 
 
