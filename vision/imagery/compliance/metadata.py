@@ -24,6 +24,7 @@ LIMITS: Final = ImageLimits(max_bytes=128 * 1024 * 1024, max_pixels=85_000_000)
 _XMP_KEY: Final = "XML:com.adobe.xmp"  # of PNG's iTXt (XMP specification, part 3)
 _TIFF_XMP: Final = 700
 _EXIF_IFD, _USER_COMMENT, _ORIENTATION = 0x8769, 0x9286, 0x0112
+_EXIF: Final = b"Exif\0\0"
 _ASCII: Final = b"ASCII\0\0\0"  # the first eight bytes of a UserComment (EXIF 2.32, §4.6.5)
 _SIGNED: Final = (
     b"jumdc2pa\x00\x11\x00\x10"  # the description box of a C2PA manifest store (C2PA 2.x, §11.1.4.2)
@@ -36,7 +37,7 @@ class Metadata:
 
     Attributes:
         mode: of its colours, as Pillow names it.
-        exif: with or without the prefix `Exif`, as the file has it.
+        exif: the block itself, a TIFF, without the six bytes that go before it in some formats.
         text: PNG's text chunks but XMP.
         comment: JPEG's.
         photoshop: JPEG's APP13 segments, which hold the older IPTC fields.
@@ -80,7 +81,7 @@ def read_metadata(data: bytes, image_format: str, *, name: str) -> Metadata:
                 labels=carriers.read_metadata(data, name=name, limits=LIMITS),
                 icc=info.get("icc_profile") or None,
                 xmp=xmp.encode() if isinstance(xmp, str) else xmp,
-                exif=info.get("exif") or None,
+                exif=(info.get("exif") or b"").removeprefix(_EXIF) or None,
                 text=tuple((str(key), str(value)) for key, value in text.items()),
                 comment=info.get("comment") if image_format == "JPEG" else None,
                 photoshop=tuple(body for marker, body in segments if marker == "APP13"),
@@ -96,7 +97,7 @@ def encode(image_hwc: Pixels, image_format: str, carried: Metadata, *, quality: 
     """
     picture, file = Image.fromarray(image_hwc), io.BytesIO()
     exif = _exif(carried, image_format)
-    extras = {"exif": exif} if exif else {}
+    extras = {"exif": _EXIF + exif} if exif else {}
     if carried.xmp and image_format in {"JPEG", "WEBP"}:
         extras["xmp"] = carried.xmp
     if image_format == "JPEG":
@@ -141,21 +142,19 @@ def _exif(carried: Metadata, image_format: str) -> bytes:
     inner = exif.get_ifd(_EXIF_IFD)
     inner[_USER_COMMENT] = _ASCII + carried.labels.aigc.to_json(wrapped=True).encode()
     exif[_EXIF_IFD] = inner
-    return exif.tobytes()
+    return exif.tobytes().removeprefix(_EXIF)
 
 
 def _upright(exif: bytes) -> bytes:
     """The same block with the orientation 1 (EXIF 2.32, tag 0x0112 of the first directory)."""
-    start = 6 if exif.startswith(b"Exif\0\0") else 0
-    order = {b"II": "<", b"MM": ">"}.get(exif[start : start + 2])
+    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
     if order is None:
         return exif
     block = bytearray(exif)
     try:
-        (directory,) = struct.unpack_from(f"{order}I", block, start + 4)
-        (entries,) = struct.unpack_from(f"{order}H", block, start + directory)
-        for number in range(entries):
-            entry = start + directory + 2 + 12 * number
+        (directory,) = struct.unpack_from(f"{order}I", block, 4)
+        (entries,) = struct.unpack_from(f"{order}H", block, directory)
+        for entry in range(directory + 2, directory + 2 + 12 * entries, 12):
             if struct.unpack_from(f"{order}H", block, entry) == (_ORIENTATION,):
                 struct.pack_into(f"{order}H", block, entry + 8, 1)
     except struct.error:  # the block ends early: viewers ignore it

@@ -271,7 +271,7 @@ def _google() -> Iterator[Mutation]:
         "text",
         "a watermark on the product",
         lambda shot, _: written(
-            replace(shot, own_text=()), "photo@shop.com", (0.3, 0.5), 0.05, (250, 250, 250)
+            replace(shot, own_text=()), "photo@shop.com", (0.22, 0.5), 0.08, (250, 250, 250)
         ),
         fixable=False,
         reads=True,

@@ -148,7 +148,7 @@ def test_a_label_in_a_pngs_text_is_carried_into_a_jpeg() -> None:
 
 
 def test_a_signed_image_is_left_alone_unless_that_is_asked_for() -> None:
-    shot = replace(placed(np.random.default_rng(1), size=SMALL, fill=0.5), format="PNG", name="shot.png")
+    shot = replace(placed(np.random.default_rng(1), size=SMALL, fill=0.7), format="PNG", name="shot.png")
     data = shot.encoded() + MANIFEST
     left = fix(data, AMAZON, context=shot.context())
     assert left.data == data
@@ -188,7 +188,7 @@ def test_xmp_of_somebody_else_is_kept_whole() -> None:
     [
         (b"", "found 0 bytes"),
         (b"GIF89a" + bytes(40), "expected one of JPEG, PNG"),
-        (encoded(smooth(64, 64), "JPEG")[:300], "truncated or damaged"),
+        (encoded(smooth(64, 64), "JPEG")[:-9], "truncated or damaged"),
         (encoded(smooth(4, 4), "PNG"), "sides of at least 8 px"),
     ],
     ids=["empty", "GIF", "truncated", "tiny"],

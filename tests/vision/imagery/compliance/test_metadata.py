@@ -45,7 +45,9 @@ def files() -> Iterator[tuple[str, bytes]]:
 
 
 @pytest.mark.parametrize("target", ["JPEG", "PNG", "WEBP"])
-@pytest.mark.parametrize(("source", "data"), files(), ids=lambda one: one if isinstance(one, str) else "")
+@pytest.mark.parametrize(
+    ("source", "data"), list(files()), ids=lambda one: one if isinstance(one, str) else ""
+)
 def test_labels_survive_from_every_format_to_every_other(source: str, data: bytes, target: str) -> None:
     before = read_metadata(data, source, name="it")
     assert before.labels.source == "trainedAlgorithmicMedia"
@@ -70,13 +72,14 @@ def test_a_picture_that_was_turned_is_not_turned_twice() -> None:
     assert (header.orientation, header.size_wh) == (1, (30, 40))
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")
 @pytest.mark.parametrize(
     "block", [b"Exif\0\0MM", b"Exif\0\0II*\0\xff\xff\xff\x7f", b"Exif\0\0junk that is none"]
 )
 def test_a_damaged_exif_block_is_carried_as_it_is(block: bytes) -> None:
     data = encoded(PIXELS, "JPEG", exif=block)
     carried = read_metadata(data, "JPEG", name="it")
-    assert read_metadata(encode(PIXELS, "JPEG", carried, quality=95), "JPEG", name="it").exif == block
+    assert read_metadata(encode(PIXELS, "JPEG", carried, quality=95), "JPEG", name="it").exif == block[6:]
 
 
 def test_the_older_fields_and_the_comment_of_a_jpeg_are_kept() -> None:

@@ -10,7 +10,7 @@ from tests.vision.imagery.compliance.mutations import good, mutations, written
 from tests.vision.imagery.compliance.shots import Shot
 from vision.imagery.compliance import Finding, RuleSet, check, rule_set, text
 
-SIZE = 700
+SIZE = 1000
 WORDS = "ACME COFFEE"
 
 
