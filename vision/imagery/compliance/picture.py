@@ -12,6 +12,7 @@ from vision.imagery.compliance.context import Context
 from vision.imagery.compliance.metadata import LIMITS, Metadata
 from vision.imagery.compliance.product import Background, Product
 from vision.imagery.compliance.text import Line
+from vision.imagery.labels.corner import find
 
 _SAME_EDGE_PX: Final = 4
 
@@ -50,6 +51,11 @@ class Picture:
     @property
     def signed(self) -> bool:
         return metadata.signed(self.data)
+
+    @cached_property
+    def drawn_label(self) -> bool:
+        """Whether the label that people are to see stands in a corner."""
+        return find(self.image_hwc) is not None
 
     @cached_property
     def colours(self) -> Colours:

@@ -23,6 +23,7 @@ from vision.imagery.compliance import Context, RuleSet, check, fix, rule_sets
 from vision.imagery.compliance.fix import Fixed
 from vision.imagery.compliance.metadata import read_metadata
 from vision.imagery.labels.aigc import Aigc
+from vision.imagery.labels.corner import Language, draw, find
 
 AMAZON = without_reading("amazon.main")
 SMALL = 560
@@ -145,6 +146,28 @@ def test_a_label_in_a_pngs_text_is_carried_into_a_jpeg() -> None:
     assert fixed.format == "JPEG"
     label = read_metadata(fixed.data, "JPEG", name="it").labels.aigc
     assert label == Aigc.from_json(AIGC)
+
+
+def with_drawn_label(fill: float) -> Shot:
+    shot = replace(placed(np.random.default_rng(1), size=SMALL, fill=fill), format="PNG", name="shot.png")
+    return replace(shot, image_hwc=draw(shot.image_hwc, [Language.ENGLISH], shot.alpha_hw > 0)[0])
+
+
+def test_a_label_drawn_in_a_corner_is_not_cropped_away() -> None:
+    shot = with_drawn_label(0.7)
+    assert put_right(
+        replace(shot, image_hwc=placed(np.random.default_rng(1), size=SMALL, fill=0.7).image_hwc)
+    ).report.ok
+    left = put_right(replace(shot, told=True))
+    assert left.data == shot.encoded()
+    assert left.unfixable["fill"] == "the label drawn in its corner would be lost"
+
+
+def test_a_label_drawn_in_a_corner_survives_scaling() -> None:
+    shot = with_drawn_label(0.8).resized(400, 400)
+    fixed = put_right(shot, without_reading("google.merchant"))
+    assert "scale to 500x500" in fixed.changes
+    assert find(decode(fixed.data).image_hwc) is not None
 
 
 def test_a_signed_image_is_left_alone_unless_that_is_asked_for() -> None:
