@@ -24,6 +24,7 @@ from vision.imagery.compliance.product import Product, darkest
 from vision.imagery.compliance.report import Report
 from vision.imagery.compliance.rules import RuleSet
 from vision.imagery.compliance.white import NEAR_WHITE
+from vision.imagery.labels.corner import find
 
 QUALITY: Final = 95
 _QUALITIES: Final = (95, 92, 90, 88, 85, 80, 75, 70)
@@ -119,12 +120,15 @@ def _round(picture: Picture, planned: Plan) -> tuple[Picture, tuple[str, ...], d
             return picture, (), {}
         context = replace(context, name=named(context.name, picture.header.format))
         return Picture(picture.data, context), tuple(planned.remedies.values()), {}
-    data = _encoded(_redrawn(picture, planned), planned, picture.metadata)
+    image_hwc = _redrawn(picture, planned)
+    data = _encoded(image_hwc, planned, picture.metadata)
     why = None
     if planned.max_bytes is not None and len(data) > planned.max_bytes:
         why = f"even of quality {_QUALITIES[-1]} it takes {len(data)} bytes"
-    elif not read_metadata(data, planned.format, name=picture.name).labels() >= picture.metadata.labels():
+    elif not read_metadata(data, planned.format, name=picture.name).said() >= picture.metadata.said():
         why = f"{planned.format} would not keep all of the image's labels"
+    elif picture.drawn_label and find(image_hwc) is None:
+        why = "the label drawn in its corner would be lost"
     if why is not None:
         return picture, (), dict.fromkeys(planned.remedies, why)
     if context.name is not None:

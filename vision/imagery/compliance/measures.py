@@ -27,6 +27,7 @@ from vision.imagery.compliance.rules import (
 )
 from vision.imagery.compliance.text import Line
 from vision.imagery.compliance.white import whiteness
+from vision.imagery.labels.source import SourceType
 
 SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "JPEG": (".jpg", ".jpeg"),
@@ -36,7 +37,8 @@ SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "TIFF": (".tif", ".tiff"),
 }
 _WITHIN: Final = 0.8  # of a line's box that has to lie on the product for the line to be its own
-_LIKE: Final = 0.6  # of characters that two readings of one line share
+_LIKE: Final = 0.6  # of characters that readings of one line share, off a product at another size and angle
+_THE_SAME: Final = 0.85  # of characters, where letters may only be taken for their like
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,12 +150,11 @@ def _no_text(rule: NoTextRule, picture: Picture) -> Measured:
     except MissingExtraError as error:
         return Measured(holds=None, value=None, note=str(error))
     believed = [line for line in lines if line.score >= rule.value.score]
-    allowed = {_letters(words) for words in rule.value.allowed}
     foreign = [
         line
         for line in believed
         if len(_letters(line.words)) >= rule.value.characters
-        and _letters(line.words) not in allowed
+        and not any(_alike(line.words, words, _THE_SAME) for words in rule.value.allowed)
         and not _on_product(line, picture)
     ]
     return Measured(holds=not foreign, value=list(dict.fromkeys(line.words for line in foreign)))
@@ -168,11 +169,13 @@ def _on_product(line: Line, picture: Picture) -> bool:
     if float(product.mask_hw[top:bottom, left:right].mean()) < _WITHIN:
         return False
     own = picture.context.own_text
-    return own is None or any(_alike(_letters(line.words), _letters(words)) for words in own)
+    return own is None or any(_alike(line.words, words, _LIKE) for words in own)
 
 
-def _alike(one: str, other: str) -> bool:
-    return bool(one) and (one in other or SequenceMatcher(None, one, other).ratio() >= _LIKE)
+def _alike(one: str, other: str, share: float) -> bool:
+    """Whether two readings are of one line, or the first of a part of it."""
+    first, second = _letters(one), _letters(other)
+    return bool(first) and (first in second or SequenceMatcher(None, first, second).ratio() >= share)
 
 
 def _letters(words: str) -> str:
@@ -180,12 +183,13 @@ def _letters(words: str) -> str:
 
 
 def _source_type(rule: SourceTypeRule, picture: Picture) -> Measured:
-    found = picture.metadata.source_types
+    found = [str(said) for said in picture.metadata.said() if isinstance(said, SourceType)]
     return _label(any(one in rule.value for one in found), list(found), picture)
 
 
 def _aigc(_: Rule, picture: Picture) -> Measured:
-    return _label(picture.metadata.aigc is not None, picture.metadata.aigc, picture)
+    label = picture.metadata.labels.aigc
+    return _label(label is not None, label.to_json() if label else None, picture)
 
 
 def _label(present: bool, found: JsonValue, picture: Picture) -> Measured:  # noqa: FBT001  (private, and its three callers read well)

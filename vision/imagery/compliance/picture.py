@@ -4,17 +4,16 @@ from functools import cached_property
 from typing import Final
 
 from vision.errors import ImageryError
-from vision.image import ImageHeader, ImageLimits, Pixels, decode, read_header
+from vision.image import ImageHeader, Pixels, decode, read_header
 from vision.imagery.compliance import border, metadata, product, text
 from vision.imagery.compliance.border import Drawn
 from vision.imagery.compliance.colour import Colours, colours, transparent
 from vision.imagery.compliance.context import Context
-from vision.imagery.compliance.metadata import Metadata
+from vision.imagery.compliance.metadata import LIMITS, Metadata
 from vision.imagery.compliance.product import Background, Product
 from vision.imagery.compliance.text import Line
+from vision.imagery.labels.corner import find
 
-# wider than any rule, so that what is too large is measured rather than refused; and within what Pillow opens without a warning
-LIMITS: Final = ImageLimits(max_bytes=128 * 1024 * 1024, max_pixels=85_000_000)
 _SAME_EDGE_PX: Final = 4
 
 
@@ -52,6 +51,11 @@ class Picture:
     @property
     def signed(self) -> bool:
         return metadata.signed(self.data)
+
+    @cached_property
+    def drawn_label(self) -> bool:
+        """Whether the label that people are to see stands in a corner."""
+        return find(self.image_hwc) is not None
 
     @cached_property
     def colours(self) -> Colours:

@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vision.errors import ImageryError
+from vision.imagery.labels.source import SourceType
 from vision.toml_file import read_model
 
 RULES: Final = Path(__file__).parents[1] / "rules"
@@ -171,7 +172,7 @@ class SourceTypeRule(_Rule):
     """One of these IPTC digital source types in the metadata, where the image was made with AI."""
 
     kind: Literal["source_type"]
-    value: tuple[str, ...] = Field(min_length=1)
+    value: tuple[SourceType, ...] = Field(min_length=1)
 
 
 Rule: TypeAlias = Annotated[

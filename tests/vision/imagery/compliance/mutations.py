@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from typing_extensions import override
 
 from tests.vision.imagery.compliance.shots import Shot, placed, scene
 from vision.imagery.compliance import RuleSet, rule_set
@@ -40,6 +41,7 @@ class Mutation:
     fixable: bool = True
     reads: bool = False
 
+    @override
     def __str__(self) -> str:
         return f"{self.rule_set}: {self.rule}: {self.name}"
 
@@ -269,7 +271,7 @@ def _google() -> Iterator[Mutation]:
         "text",
         "a watermark on the product",
         lambda shot, _: written(
-            replace(shot, own_text=()), "photo@shop.com", (0.3, 0.5), 0.05, (250, 250, 250)
+            replace(shot, own_text=()), "photo@shop.com", (0.22, 0.5), 0.08, (250, 250, 250)
         ),
         fixable=False,
         reads=True,

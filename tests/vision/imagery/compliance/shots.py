@@ -114,7 +114,7 @@ def placed(
     side = round(size * fill)
     image, alpha = product(rng, side)
     left, top = (round((size - side) / 2 + size * share) for share in moved)
-    turn = np.float32([[1, 0, left], [0, 1, top]])
+    turn = np.asarray([[1, 0, left], [0, 1, top]], np.float32)
     alpha_hw = np.asarray(cv2.warpAffine(alpha, turn, (size, size)), np.uint8)
     over = cv2.warpAffine(image, turn, (size, size)).astype(np.float64)
     under = np.full((size, size, 3), 255, np.uint8) if ground is None else ground
@@ -131,4 +131,4 @@ def scene(rng: np.random.Generator, size: int = 1600) -> Pixels:
     image = (
         np.where((y > rng.uniform(0.55, 0.75))[:, :, None], table * (1.1 - 0.3 * y[:, :, None]), wall) * lit
     )
-    return np.clip(image + rng.normal(0, 2, (size, size, 1)), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image + rng.normal(0, 2, (size, size, 1)), 0, 255), np.uint8)

@@ -7,14 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.pictures import encoded, rough, smooth
+from tests.pictures import encoded, exif, rough, smooth
 from tests.vision.imagery.compliance.mutations import (
     AIGC,
     good,
     labelled,
     on_ground,
     packet,
-    text_chunk,
     without_reading,
 )
 from tests.vision.imagery.compliance.shots import Shot, placed, scene
@@ -23,6 +22,8 @@ from vision.image import decode, encode_png
 from vision.imagery.compliance import Context, RuleSet, check, fix, rule_sets
 from vision.imagery.compliance.fix import Fixed
 from vision.imagery.compliance.metadata import read_metadata
+from vision.imagery.labels.aigc import Aigc
+from vision.imagery.labels.corner import Language, draw, find
 
 AMAZON = without_reading("amazon.main")
 SMALL = 560
@@ -63,7 +64,7 @@ def test_what_was_put_right_stays_as_it_is(
 
 
 @pytest.mark.parametrize("image", [rough(120, 90), smooth(64, 200), scene(np.random.default_rng(1), 300)])
-def test_what_is_no_product_photo_at_all_comes_to_rest_too(image: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_what_is_no_product_photo_at_all_comes_to_rest_too(image: np.ndarray) -> None:
     for name in NAMES:
         once = fix(encode_png(image), without_reading(name))
         assert fix(once.data, without_reading(name), context=once.context).data == once.data
@@ -136,18 +137,41 @@ def test_labels_survive_a_change_of_format() -> None:
     )
     fixed = put_right(shot)
     assert (fixed.format, fixed.context.name) == ("JPEG", "shot.jpg")
-    assert read_metadata(fixed.data, "JPEG", name="it").source_types == ("trainedAlgorithmicMedia",)
+    assert read_metadata(fixed.data, "JPEG", name="it").labels.source == "trainedAlgorithmicMedia"
 
 
 def test_a_label_in_a_pngs_text_is_carried_into_a_jpeg() -> None:
     shot = good("jd", np.random.default_rng(1), told=False, size=SMALL)
     fixed = fix(shot.encoded(), AMAZON, image_format="JPEG")
-    assert (text_chunk() is not None, fixed.format) == (True, "JPEG")
-    assert read_metadata(fixed.data, "JPEG", name="it").aigc == AIGC
+    assert fixed.format == "JPEG"
+    label = read_metadata(fixed.data, "JPEG", name="it").labels.aigc
+    assert label == Aigc.from_json(AIGC)
+
+
+def with_drawn_label(fill: float) -> Shot:
+    shot = replace(placed(np.random.default_rng(1), size=SMALL, fill=fill), format="PNG", name="shot.png")
+    return replace(shot, image_hwc=draw(shot.image_hwc, [Language.ENGLISH], shot.alpha_hw > 0)[0])
+
+
+def test_a_label_drawn_in_a_corner_is_not_cropped_away() -> None:
+    shot = with_drawn_label(0.7)
+    assert put_right(
+        replace(shot, image_hwc=placed(np.random.default_rng(1), size=SMALL, fill=0.7).image_hwc)
+    ).report.ok
+    left = put_right(replace(shot, told=True))
+    assert left.data == shot.encoded()
+    assert left.unfixable["fill"] == "the label drawn in its corner would be lost"
+
+
+def test_a_label_drawn_in_a_corner_survives_scaling() -> None:
+    shot = with_drawn_label(0.8).resized(400, 400)
+    fixed = put_right(shot, without_reading("google.merchant"))
+    assert "scale to 500x500" in fixed.changes
+    assert find(decode(fixed.data).image_hwc) is not None
 
 
 def test_a_signed_image_is_left_alone_unless_that_is_asked_for() -> None:
-    shot = replace(placed(np.random.default_rng(1), size=SMALL, fill=0.5), format="PNG", name="shot.png")
+    shot = replace(placed(np.random.default_rng(1), size=SMALL, fill=0.7), format="PNG", name="shot.png")
     data = shot.encoded() + MANIFEST
     left = fix(data, AMAZON, context=shot.context())
     assert left.data == data
@@ -169,8 +193,6 @@ def test_a_signed_image_that_is_good_is_not_complained_of() -> None:
 def test_a_turned_picture_is_put_right_as_it_is_seen() -> None:
     shot = placed(np.random.default_rng(11), size=SMALL, fill=0.6, moved=(0.1, 0.05))
     turned = Shot(image_hwc=np.ascontiguousarray(np.rot90(shot.image_hwc)), alpha_hw=shot.alpha_hw)
-    from tests.pictures import exif
-
     fixed = put_right(replace(turned, options={"exif": exif(6)}))
     assert fixed.report.ok
     assert fix(fixed.data, AMAZON, context=fixed.context).data == fixed.data
@@ -189,7 +211,7 @@ def test_xmp_of_somebody_else_is_kept_whole() -> None:
     [
         (b"", "found 0 bytes"),
         (b"GIF89a" + bytes(40), "expected one of JPEG, PNG"),
-        (encoded(smooth(64, 64), "JPEG")[:300], "truncated or damaged"),
+        (encoded(smooth(64, 64), "JPEG")[:-9], "truncated or damaged"),
         (encoded(smooth(4, 4), "PNG"), "sides of at least 8 px"),
     ],
     ids=["empty", "GIF", "truncated", "tiny"],

@@ -11,7 +11,7 @@ from vision.image import decode
 from vision.imagery.compliance.product import Product, background, estimate, from_alpha, within
 
 
-def found(image_hwc: np.ndarray) -> Product:  # type: ignore[type-arg]
+def found(image_hwc: np.ndarray) -> Product:
     product = estimate(image_hwc, background(image_hwc))
     assert isinstance(product, Product), product
     return product
@@ -61,7 +61,7 @@ def test_a_product_that_reaches_the_border_is_found_and_touches_it() -> None:
     ],
     ids=["noise", "blank", "scene"],
 )
-def test_where_no_product_can_be_told_the_reason_is_given(image: np.ndarray, why: str) -> None:  # type: ignore[type-arg]
+def test_where_no_product_can_be_told_the_reason_is_given(image: np.ndarray, why: str) -> None:
     product = estimate(image, background(image))
     assert isinstance(product, str)
     assert any(part in product for part in why.split("|"))

@@ -10,14 +10,14 @@ from tests.vision.imagery.compliance.mutations import good, mutations, written
 from tests.vision.imagery.compliance.shots import Shot
 from vision.imagery.compliance import Finding, RuleSet, check, rule_set, text
 
-SIZE = 700
+SIZE = 1000
 WORDS = "ACME COFFEE"
 
 
 def only_text(name: str = "google.merchant", **value: object) -> RuleSet:
     rules = rule_set(name)
     rule = next(rule for rule in rules.rules if rule.kind == "no_text")
-    changed = rule.value.model_copy(update=value)  # type: ignore[union-attr]
+    changed = rule.value.model_copy(update=value)
     return rules.model_copy(update={"rules": (rule.model_copy(update={"value": changed, "implies": ()}),)})
 
 
