@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import lightning_fabric as lf
 import numpy as np
@@ -64,6 +64,12 @@ class _Counters:
     epochs_since_best: int = 0
 
 
+class Interruptible(Protocol):
+    """A training loop that looks at this after each step."""
+
+    interrupted: bool
+
+
 class Trainee(nn.Module):
     """What Fabric wraps: the network with its lesson's answers alone."""
 
@@ -106,7 +112,7 @@ def _fit(fabric: lf.Fabric, run: R, out: Path, faults: "SimpleQueue[str]") -> R:
     try:
         fitting = Fitting(fabric, run, out)
         fitting.restore()
-        with _first_interrupt_waits(fitting):
+        with first_interrupt_waits(fitting):
             result = fitting.run()
     except LoupeError as error:
         # the others fail for want of this one, and which of them is seen to end first is chance
@@ -122,7 +128,7 @@ def _fit(fabric: lf.Fabric, run: R, out: Path, faults: "SimpleQueue[str]") -> R:
 
 
 @contextmanager
-def _first_interrupt_waits(fitting: "Fitting") -> Iterator[None]:
+def first_interrupt_waits(fitting: Interruptible) -> Iterator[None]:
     """Let the first Ctrl-C end the run after the step in hand, and the second one at once."""
 
     def ask(_signal: int, _frame: object) -> None:

@@ -15,7 +15,7 @@ from vision.image import read_bytes
 from vision.imagery.brief import MAX_SEED, PLAIN_WHITE, STUDIO, Brief, Light, read_brief
 from vision.imagery.create import Candidate, Prepared, generator_named, make, prepare
 from vision.imagery.cutout.photo import PHOTO_LIMITS
-from vision.imagery.folder import check_free, write_candidate, write_inputs, write_page
+from vision.imagery.folder import INDEX, check_free, write_candidate, write_inputs, write_page
 from vision.imagery.scenes.scene import SceneGenerator, Step
 
 _SIZE: Final = re.compile(r"(\d{1,5})[xX×](\d{1,5})")
@@ -89,14 +89,11 @@ def create(
     prepared = prepare(photo, None if mask is None else read_bytes(mask, limits=PHOTO_LIMITS), brief)
     for warning in prepared.warnings:
         output.warn(warning)
-    opened = generator_named(brief.generator, models)
-    write_inputs(out, photo, prepared.alpha_png)
-    told, candidates = _make_all(prepared, brief, opened, out)
-    index = write_page(out, brief, candidates, prepared.warnings)
+    told = _make_all(prepared, brief, generator_named(brief.generator, models), out)
     output.result(
         {
             "out": str(out),
-            "index": str(index),
+            "index": str(out / INDEX),
             "brief": brief.model_dump(mode="json"),
             "placement": prepared.placement.model_dump(mode="json"),
             "cutout": {"how": prepared.cutout.how, "quality": prepared.cutout.quality},
@@ -104,7 +101,7 @@ def create(
             "candidates": told,
         },
         _table(told),
-        escape(f"to look at: {index}"),
+        escape(f"to look at: {out / INDEX}"),
     )
 
 
@@ -123,10 +120,10 @@ def _size_wh(size: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _make_all(
-    prepared: Prepared, brief: Brief, generator: SceneGenerator, out: Path
-) -> tuple[list[dict[str, Any]], list[Candidate]]:
-    told, candidates = [], []
+def _make_all(prepared: Prepared, brief: Brief, generator: SceneGenerator, out: Path) -> list[dict[str, Any]]:
+    """Make and write one candidate after the other, so that those there are can be looked at."""
+    told: list[dict[str, Any]] = []
+    candidates: list[Candidate] = []
     with bar(counted=False) as progress:
         task = progress.add_task("creating", total=None, note="")
         for number in range(1, brief.count + 1):
@@ -139,10 +136,13 @@ def _make_all(
 
             started = time.perf_counter()
             candidate = make(prepared, brief, number, generator, on_step)
+            if not candidates:
+                write_inputs(out, prepared.photo, prepared.alpha_png)
             written = write_candidate(out, candidate)
             told.append(_told(candidate, written, time.perf_counter() - started))
             candidates.append(candidate)
-    return told, candidates
+            write_page(out, brief, candidates, prepared.warnings)
+    return told
 
 
 def _told(candidate: Candidate, written: dict[str, str], seconds: float) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Brief(BaseModel):
 
     scene: Annotated[str, Field(min_length=1, max_length=MAX_WORDS), AfterValidator(_one_line)]
     rules: tuple[str, ...] = Field(min_length=1, max_length=8)
-    generator: str = Field(default=STUDIO, pattern=r"[a-z0-9][a-z0-9._-]{0,63}")
+    generator: str = Field(default=STUDIO, pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
     layout: Layout = Layout()
     size_wh: tuple[
         Annotated[int, Field(ge=MIN_SIDE_PX, le=MAX_SIDE_PX)],

@@ -107,7 +107,7 @@ def make(
 
     Raises:
         InputError: the generator cannot carry out the brief.
-        GuardError: the product's pixels were changed; nothing of such a candidate is handed out.
+        GuardError: the product's pixels were changed, or that they were not cannot be proven; such a candidate is not handed out.
         CancelledError: raised by `on_step`.
     """
     ask = ask_of(brief, number, prepared.layout, prepared.placed)

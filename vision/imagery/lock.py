@@ -3,7 +3,7 @@
 Takes the master, the photo's bytes, the alpha and the placement; derives the placed product again from these and compares. It shares
 nothing with the composition but `place`, and never sees the pixels that were composed with. As a process of its own:
 
-    python -m vision.imagery.lock FOLDER/candidate-1.json     # exit 0: kept, 1: changed, 2: the files are not what the manifest says
+    python -m vision.imagery.lock FOLDER/candidate-1.json ...     # exit 0: kept, 1: changed, 2: files are not what the manifest says
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from vision.errors import ImageryError, LoupeError
+from vision.errors import GuardError, ImageryError, LoupeError
 from vision.image import Pixels
 from vision.imagery.compose.place import OPAQUE, place
 from vision.imagery.kept import (
@@ -107,7 +107,7 @@ def verify_apart(manifest: Manifest, *, photo: bytes, alpha_png: bytes, master_p
     """`verify_kept` in a process of its own, which is given files and nothing of this one's memory.
 
     Raises:
-        ImageryError: it could not compare.
+        GuardError: it could not compare, so nothing is proven.
     """
     with tempfile.TemporaryDirectory(prefix="loupe-lock-") as folder:
         path = Path(folder) / "candidate.json"
@@ -115,9 +115,16 @@ def verify_apart(manifest: Manifest, *, photo: bytes, alpha_png: bytes, master_p
         for name, data in (("photo.png", photo), (ALPHA, alpha_png), ("candidate.png", master_png)):
             (path.parent / name).write_bytes(data)
         command = [sys.executable, "-P", "-m", "vision.imagery.lock", str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_CHILD_S, check=False)  # noqa: S603  (this module)
+        try:
+            done = subprocess.run(  # noqa: S603  (this module)
+                command, capture_output=True, text=True, timeout=_CHILD_S, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise GuardError(
+                f"candidate {manifest.number}: the lock cannot be verified within {_CHILD_S} s"
+            ) from error
     if done.returncode not in {0, 1}:
-        raise ImageryError(
+        raise GuardError(
             f"candidate {manifest.number}: the lock cannot be verified: {done.stderr.strip()[-500:]}"
         )
     return LockReport(**json.loads(done.stdout))
@@ -129,14 +136,17 @@ def _same_digest(name: str, expected: str, found: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Verify one candidate by its manifest's path and print the report as JSON."""
-    try:
-        report = verify_kept(read_kept(Path(*arguments)))
-    except LoupeError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    sys.stdout.write(json.dumps(asdict(report)) + "\n")
-    return 0 if report.kept else 1
+    """Verify candidates by their manifests' paths and print each one's report as a line of JSON."""
+    worst = 0
+    for path in arguments:
+        try:
+            report = verify_kept(read_kept(Path(path)))
+        except LoupeError as error:
+            sys.stderr.write(f"{error}\n")
+            return error.exit_code
+        sys.stdout.write(json.dumps(asdict(report)) + "\n")
+        worst = max(worst, 0 if report.kept else 1)
+    return worst
 
 
 if __name__ == "__main__":

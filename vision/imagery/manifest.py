@@ -14,7 +14,7 @@ from vision.imagery.placement import Placement
 
 SCHEMA: Final = 1
 
-Sha256: TypeAlias = Annotated[str, Field(pattern=r"[0-9a-f]{64}")]
+Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Value(BaseModel):

@@ -70,7 +70,10 @@ def test_candidates_replay_from_their_manifests(photo: Path, tmp_path: Path, lou
 
 def test_no_manifest_is_no_candidate(tmp_path: Path, loupe: Loupe) -> None:
     (tmp_path / "candidate-1.json").write_text("[1]")
-    for path, message in ((tmp_path / "candidate-1.json", "manifest: "), (tmp_path / "absent.json", "cannot be read")):
+    for path, message in (
+        (tmp_path / "candidate-1.json", "manifest: "),
+        (tmp_path / "absent.json", "cannot be read"),
+    ):
         said = loupe("imagery", "replay", path, "--json")
         assert said.code == 2
         assert message in said.json["error"]["message"]

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typing_extensions import override
 
 from tests.goods import goods
 from tests.vision.imagery.products import Noisy, ignore
 from vision.errors import CancelledError, GuardError, ImageryError
 from vision.image import decode
-from vision.imagery import create
 from vision.imagery.brief import Brief, Layout, Light, read_brief
+from vision.imagery.compose.blend import Composition, compose
+from vision.imagery.compose.place import Placed
 from vision.imagery.create import Candidate, Prepared, generator_named, make, prepare
 from vision.imagery.kept import decode_master, encode_alpha, pixels_sha256, sha256
 from vision.imagery.scenes.plain import PlainWhite
@@ -116,10 +118,10 @@ def test_white_rules_with_a_scene_are_warned_of() -> None:
 
 
 def test_a_product_that_has_to_be_enlarged_is_warned_of_and_one_too_small_refused() -> None:
-    larger = prepare(MUG.photo_png, MASK, brief(size_wh=(1100, 1100)))
+    larger = prepare(MUG.photo_png, MASK, brief(size_wh=(1000, 1000)))
     assert any("enlarged" in one for one in larger.warnings)
     assert larger.placement.scale > 1
-    with pytest.raises(ImageryError, match="a photo of .* taken alike would do"):
+    with pytest.raises(ImageryError, match=r"a photo of .* taken alike would do"):
         prepare(MUG.photo_png, MASK, brief(size_wh=(4096, 4096)))
 
 
@@ -151,6 +153,7 @@ def test_steps_are_told_and_whoever_hears_them_can_stop_it(prepared: Prepared) -
 class Half(Noisy):
     """Makes scenes of half the size."""
 
+    @override
     def generate(self, ask: SceneAsk, on_step: OnStep) -> Scene:
         scene = super().generate(ask, on_step)
         return Scene(image_hwc=scene.image_hwc[::2, ::2], layout=scene.layout, record={})
@@ -164,15 +167,15 @@ def test_a_scene_of_another_size_is_refused(prepared: Prepared) -> None:
 def test_a_composition_that_changes_the_product_is_never_handed_out(
     prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = create.compose
-
-    def careless(scene: Scene, placed: create.Placed) -> create.Composition:
-        composition = honest(scene, placed)
+    def careless(scene: Scene, placed: Placed) -> Composition:
+        composition = compose(scene, placed)
         composition.master_hwc[tuple(np.argwhere(placed.locked_hw)[100])] ^= 1
         return composition
 
-    monkeypatch.setattr(create, "compose", careless)
-    with pytest.raises(GuardError, match="candidate 1: expected the product's .* pixels untouched, found 1 changed"):
+    monkeypatch.setattr("vision.imagery.create.compose", careless)
+    with pytest.raises(
+        GuardError, match=r"candidate 1: expected the product's .* pixels untouched, found 1 changed"
+    ):
         make(prepared, brief(), 1, Noisy(), ignore)
 
 
@@ -187,5 +190,7 @@ def test_generators_are_opened_by_name(tmp_path: Path) -> None:
         partial(generator_named, "nothing", tmp_path / "absent"),
     ]
     for ask in refused:
-        with pytest.raises(ImageryError, match="generator: expected one of plain-white, procedural, studio-64"):
+        with pytest.raises(
+            ImageryError, match="generator: expected one of plain-white, procedural, studio-64"
+        ):
             ask()

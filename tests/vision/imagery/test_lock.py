@@ -10,15 +10,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.vision.imagery.products import LAYOUTS, Thing, blob, block, noise, placements
-from vision.errors import ImageError, ImageryError
+from tests.vision.imagery.products import (
+    LAYOUTS,
+    Thing,
+    blob,
+    block,
+    manifest_of,
+    noise,
+    placements,
+    write_kept,
+)
+from vision.errors import GuardError, ImageError, ImageryError
 from vision.image import Pixels, encode_png
-from vision.imagery.brief import Layout, Light, read_brief
+from vision.imagery.brief import Layout, Light
 from vision.imagery.compose.blend import Composition, compose
 from vision.imagery.compose.place import Placed, place
-from vision.imagery.kept import encode_alpha, pixels_sha256, sha256
+from vision.imagery.kept import encode_alpha, sha256
 from vision.imagery.lock import LockReport, verify, verify_apart
-from vision.imagery.manifest import CutoutRecord, Manifest, SceneRecord
 from vision.imagery.placement import Placement
 from vision.imagery.scenes.scene import Scene
 
@@ -44,7 +52,10 @@ def report(master: Pixels, thing: Thing = THING, placement: Placement = PLACEMEN
 
 
 @given(
-    seed=st.integers(0, 10_000), placement=placements(frame_wh=FRAME), layout=LAYOUTS, ground=st.integers(0, 99)
+    seed=st.integers(0, 10_000),
+    placement=placements(frame_wh=FRAME),
+    layout=LAYOUTS,
+    ground=st.integers(0, 99),
 )
 @settings(deadline=None, max_examples=60)
 def test_no_locked_pixel_is_ever_changed(
@@ -95,7 +106,7 @@ def test_a_product_moved_by_a_pixel_is_not_in_its_place() -> None:
 
 
 def test_at_its_own_size_the_locked_pixels_are_the_photos_bytes() -> None:
-    thing = block((80, 60), (10, 20, 50, 44))
+    thing = block((80, 70), (10, 20, 50, 44))
     placement = Placement(frame_wh=FRAME, scale=1.0, centre_xy=(80, 60))
     composition, _ = composed(thing, placement)
     found = report(composition.master_hwc, thing, placement)
@@ -104,7 +115,9 @@ def test_at_its_own_size_the_locked_pixels_are_the_photos_bytes() -> None:
 
 def test_masters_and_alphas_of_another_size_are_refused() -> None:
     composition, _ = composed()
-    with pytest.raises(ImageryError, match=r"master: expected \(120, 160\) rows and columns, found \(119, 160\)"):
+    with pytest.raises(
+        ImageryError, match=r"master: expected \(120, 160\) rows and columns, found \(119, 160\)"
+    ):
         report(composition.master_hwc[1:])
     with pytest.raises(ImageryError, match=r"alpha.png: expected \(110, 90\) rows and columns"):
         verify(composition.master_hwc, THING.photo, encode_alpha(THING.alpha_hw[1:]), PLACEMENT)
@@ -112,25 +125,9 @@ def test_masters_and_alphas_of_another_size_are_refused() -> None:
         verify(composition.master_hwc, b"nothing", encode_alpha(THING.alpha_hw), PLACEMENT)
 
 
-def manifest_of(composition: Composition, placed: Placed) -> Manifest:
-    return Manifest(
-        brief=read_brief({"scene": "noise", "rules": ["amazon.main"], "size_wh": (256, 256)}),
-        number=1,
-        photo=sha256(THING.photo),
-        cutout=CutoutRecord(how="mask", alpha=sha256(encode_alpha(THING.alpha_hw)), quality=1.0),
-        placement=PLACEMENT,
-        scene=SceneRecord(
-            generator="noisy", pixels="0" * 64, synthetic=True, layout=Layout(), record={}, fingerprint={}
-        ),
-        compose=composition.record,
-        locked=pixels_sha256(placed.image_hwc[placed.locked_hw]),
-        master=pixels_sha256(composition.master_hwc),
-    )
-
-
 def test_another_process_finds_the_same() -> None:
     composition, placed = composed()
-    manifest = manifest_of(composition, placed)
+    manifest = manifest_of(THING, PLACEMENT, placed, composition)
     files = {"photo": THING.photo, "alpha_png": encode_alpha(THING.alpha_hw)}
     master = composition.master_hwc
     assert verify_apart(manifest, **files, master_png=encode_png(master)) == report(master)
@@ -138,7 +135,7 @@ def test_another_process_finds_the_same() -> None:
     spoilt[tuple(np.argwhere(placed.locked_hw)[0])] ^= 1
     found = verify_apart(manifest, **files, master_png=encode_png(spoilt))
     assert (found.changed, found.max_delta) == (1, 1)
-    with pytest.raises(ImageryError, match="the lock cannot be verified: photo: expected sha256"):
+    with pytest.raises(GuardError, match="the lock cannot be verified: photo: expected sha256"):
         verify_apart(manifest, photo=encode_png(noise(90, 110)), alpha_png=files["alpha_png"], master_png=b"")
 
 
@@ -146,11 +143,8 @@ def test_another_process_finds_the_same() -> None:
 def folder(tmp_path: Path) -> Path:
     """A candidate as it is kept."""
     composition, placed = composed()
-    (tmp_path / "photo.png").write_bytes(THING.photo)
-    (tmp_path / "alpha.png").write_bytes(encode_alpha(THING.alpha_hw))
-    (tmp_path / "candidate-1.png").write_bytes(encode_png(composition.master_hwc))
-    (tmp_path / "candidate-1.json").write_bytes(manifest_of(composition, placed).canonical())
-    return tmp_path
+    manifest = manifest_of(THING, PLACEMENT, placed, composition)
+    return write_kept(tmp_path, THING, manifest, composition.master_hwc).parent
 
 
 def checked(folder: Path) -> "subprocess.CompletedProcess[str]":
@@ -162,6 +156,17 @@ def test_a_kept_candidate_is_checked_from_the_command_line(folder: Path) -> None
     done = checked(folder)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["changed"] == 0
+
+
+def test_several_are_checked_at_once_and_the_worst_decides(folder: Path) -> None:
+    composition, placed = composed()
+    manifest = manifest_of(THING, PLACEMENT, placed, composition)
+    composition.master_hwc[tuple(np.argwhere(placed.locked_hw)[9])] ^= 4
+    spoilt = write_kept(folder / "spoilt", THING, manifest, composition.master_hwc)
+    command = [sys.executable, "-m", "vision.imagery.lock", str(spoilt), str(folder / "candidate-1.json")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert [json.loads(line)["changed"] for line in done.stdout.splitlines()] == [1, 0]
 
 
 def test_a_tampered_master_ends_with_1(folder: Path) -> None:

@@ -82,7 +82,7 @@ def arrange(
     scale = max(min(target, 1.0), least)
     if scale > MOST_ENLARGED:
         raise ImageryError(_too_small(product, size_wh, frame_wh, scale))
-    warnings = ()
+    warnings: tuple[str, ...] = ()
     if scale > 1.0:
         warnings = (
             f"product: enlarged {scale:.2f} times to {_ceil(max(size_wh) * scale)} px: it will look softer than its photo",

@@ -16,7 +16,7 @@ from vision.imagery.manifest import ComposeRecord
 from vision.imagery.scenes.scene import Scene
 
 VERSION: Final = 1
-_REACH: Final = 5  # px from which the soft edge takes the product's colour
+_REACHES: Final = (3, 9)  # px from which the soft edge takes the product's colour, the nearer first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,24 +83,26 @@ def blended(ground_hwc: Pixels, placed: Placed) -> Pixels:
 def _edge_colours(placed: Placed) -> npt.NDArray[np.int64]:
     """The product's colour for each pixel of the soft edge, row by row: int64 (N, 3).
 
-    Such a pixel of a photo holds some of the photo's background, which would show as a fringe. The less opaque it is, the more it takes
-    from the opaque pixels around it, where there are any.
+    Such a pixel of a photo holds some of the photo's background, which would show as a fringe. So it takes its colour from the opaque
+    pixels around it, where there are any, and keeps of its own the fourth power of its opacity.
     """
     edge, locked = placed.edge_hw, placed.locked_hw
     own = placed.image_hwc[edge].astype(np.int64)
-    alpha = placed.alpha_hw[edge].astype(np.int64)[:, None]
     inside = np.where(locked[:, :, None], placed.image_hwc, 0).astype(np.uint8)
-    sums, count = _around(inside)[edge].astype(np.int64), _around(locked.astype(np.uint8))[edge]
-    count = count.astype(np.int64)[:, None]
-    near = np.where(count > 0, (sums + count // 2) // np.maximum(count, 1), own)
-    return np.asarray((own * alpha + near * (OPAQUE - alpha) + 127) // OPAQUE)
+    colour = own
+    for reach in reversed(_REACHES):
+        sums, count = _around(inside, reach)[edge], _around(locked.astype(np.uint8), reach)[edge][:, None]
+        colour = np.where(count > 0, (sums + count // 2) // np.maximum(count, 1), colour)
+    alpha = placed.alpha_hw[edge].astype(np.int64)[:, None]
+    weight = alpha**4 // OPAQUE**3  # of its own, 0 to 255
+    return np.asarray((own * weight + colour * (OPAQUE - weight) + 127) // OPAQUE)
 
 
-def _around(planes: Pixels) -> npt.NDArray[np.int32]:
+def _around(planes: Pixels, reach: int) -> npt.NDArray[np.int64]:
     """Sums over the square around each pixel, exact."""
-    size = (2 * _REACH + 1, 2 * _REACH + 1)
+    size = (2 * reach + 1, 2 * reach + 1)
     summed = cv2.boxFilter(planes, cv2.CV_32S, size, normalize=False, borderType=cv2.BORDER_CONSTANT)
-    return np.asarray(summed, np.int32)
+    return np.asarray(summed, np.int64)
 
 
 def _check(scene: Scene, placed: Placed) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 import cv2
 import numpy as np
 import numpy.typing as npt
+from pydantic import JsonValue
 
 from vision.image import Pixels
 from vision.imagery.brief import Layout, Light
@@ -20,7 +21,7 @@ _WORKED_AT: Final = 1024  # px of the longest side, at most
 # Lengths are shares of the frame's longest side, strengths the share of light that is taken.
 _CONTACT: Final = 0.55
 _CONTACT_DEPTH: Final = 0.008
-_FOOT: Final = 0.04  # of the product's height: what of it counts as standing on the table
+_FOOT: Final = 0.08  # of the product's height: what of it counts as standing on the table
 _CAST: Final = 0.38
 _NEAR: Final = 0.004  # softness at the foot and at the far end
 _FAR: Final = 0.025
@@ -70,7 +71,7 @@ def shaded(scene_hwc: Pixels, missing_hw: Pixels) -> Pixels:
     return ((scene_hwc * kept + 127) // 255).astype(np.uint8)
 
 
-def values(layout: Layout) -> dict[str, float] | None:
+def values(layout: Layout) -> dict[str, JsonValue] | None:
     """The numbers of a shadow, for the record."""
     if layout.horizon is None:
         return None
@@ -78,9 +79,7 @@ def values(layout: Layout) -> dict[str, float] | None:
     return {"contact": _CONTACT, "cast": _CAST, "right": fall.right, "back": fall.back}
 
 
-def _cast(
-    alpha: Pixels, box: Box, fall: Fall, side: int
-) -> npt.NDArray[np.int64]:
+def _cast(alpha: Pixels, box: Box, fall: Fall, side: int) -> npt.NDArray[np.int64]:
     """The outline laid on the table, softer the farther from the foot."""
     _, top, _, foot = box
     slant = fall.right / fall.back
@@ -90,26 +89,25 @@ def _cast(
     near, far = (_soft(laid, max(1.0, share * side)).astype(np.int64) for share in (_NEAR, _FAR))
     reach = max(1, round((foot - top) * fall.back))
     away = np.clip((foot - np.arange(height)) * 256 // reach, 0, 256)[:, None]
-    return (near * (256 - away) + far * away) // 256
+    return np.asarray((near * (256 - away) + far * away) // 256)
 
 
 def _contact(alpha: Pixels, box: Box, side: int) -> npt.NDArray[np.int64]:
     """A dark line under what touches the table."""
     _, top, _, foot = box
     depth = max(1, round(_CONTACT_DEPTH * side))
-    standing = alpha[max(foot - max(1, round(_FOOT * (foot - top))), 0) : foot].max(axis=0)
-    line = np.zeros_like(alpha)
-    line[max(foot - depth, 0) : foot + depth] = standing
-    return _soft(line, 0.8 * depth).astype(np.int64)
+    first = max(foot - max(1, round(_FOOT * (foot - top))), 0)
+    below = np.zeros_like(alpha)
+    below[first + depth :] = alpha[first : alpha.shape[0] - depth]
+    below[foot + depth :] = 0
+    return _soft(below, 0.8 * depth).astype(np.int64)
 
 
-def _ended(
-    cast: npt.NDArray[np.int64], horizon: float, side: int
-) -> npt.NDArray[np.int64]:
+def _ended(cast: npt.NDArray[np.int64], horizon: float, side: int) -> npt.NDArray[np.int64]:
     """Nothing of it beyond the table's far edge."""
     rows = np.arange(cast.shape[0])
     inside = np.clip((rows - round(horizon * cast.shape[0])) * 256 // max(1, round(_EDGE * side)), 0, 256)
-    return cast * inside[:, None] // 256
+    return np.asarray(cast * inside[:, None] // 256)
 
 
 def _soft(plane: Pixels, sigma: float) -> Pixels:

@@ -67,7 +67,7 @@ def test_too_small_a_product_is_refused_with_the_photo_that_would_do() -> None:
         arrange(thing(600, 300), WHITE, FRAME, Layout(), table=False)
     assert str(refused.value) == (
         "product: expected at least 918 px on its longest side for a frame of 1600x1600, found 600 px in a photo of 620x330; "
-        "a photo of 949x505 taken alike would do, or a frame of 1046x1046"
+        "a photo of 948x505 taken alike would do, or a frame of 1046x1046"
     )
 
 

@@ -73,7 +73,7 @@ def test_a_white_backdrop_leaves_no_fringe_on_a_dark_scene() -> None:
     edge = placed.edge_hw & (placed.alpha_hw > 20)
     naive = placed.image_hwc.astype(int) * placed.alpha_hw[:, :, None] // 255
     assert naive[edge][:, 1].max() > 60  # white shows through
-    assert master[edge][:, 1].max() <= 45
+    assert master[edge][:, 1].max() <= 35
     red = master[edge][:, 0].astype(int)
     assert np.abs(red - 200 * placed.alpha_hw[edge].astype(int) / 255).max() <= 15
 

@@ -35,7 +35,7 @@ def averaged(image: Pixels, size_wh: tuple[int, int]) -> np.ndarray:
         shape = [1, 1, 1]
         shape[axis] = -1
         part = (edges - low).reshape(shape)
-        return table.take(low, axis) * (1 - part) + table.take(low + 1, axis) * part
+        return np.asarray(table.take(low, axis) * (1 - part) + table.take(low + 1, axis) * part)
 
     corners = along(along(sums, size_wh[1], 0), size_wh[0], 1)
     areas = np.diff(np.diff(corners, axis=0), axis=1)

@@ -3,13 +3,14 @@
 A table's rows are each at one distance, so noise on it is a lattice interpolated once a row and then along the row.
 """
 
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 Plane: TypeAlias = npt.NDArray[np.float32]
 
+_Places: TypeAlias = npt.NDArray[np.floating[Any]]
 _SIDE: Final = 128  # of the lattice, which repeats
 
 
@@ -19,7 +20,7 @@ class Noise:
     def __init__(self, rng: np.random.Generator) -> None:
         self._lattice = (rng.random((_SIDE, _SIDE), np.float32) * 2 - 1).astype(np.float32)
 
-    def at(self, z_h: Plane, x_hw: Plane) -> Plane:
+    def at(self, z_h: _Places, x_hw: _Places) -> Plane:
         """Noise at rows `z_h` (H,) and columns `x_hw` (H, W), both in lattice cells; (H, W)."""
         row, down = _cell(z_h)
         lattice = self._lattice
@@ -32,10 +33,11 @@ class Noise:
         return blended
 
 
-def _cell(where: Plane) -> tuple[npt.NDArray[np.int32], Plane]:
+def _cell(where: _Places) -> tuple[npt.NDArray[np.int32], Plane]:
     """The lattice cell, and how far into it, eased."""
-    floor = np.floor(where)
-    inside = where - floor
+    places = np.asarray(where, np.float32)
+    floor = np.floor(places)
+    inside = places - floor
     return floor.astype(np.int32) % _SIDE, inside * inside * (3 - 2 * inside)
 
 

@@ -62,7 +62,7 @@ class Making:
 def linear(colour: str) -> Colour:
     """A colour such as `#a0b0c0` as it is computed with: squared, which is near enough to sRGB's curve and exact everywhere."""
     levels = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)], np.float32) / 255
-    return levels * levels
+    return np.asarray(levels * levels, np.float32)
 
 
 def _between(share: Plane, low: Colour, high: Colour) -> npt.NDArray[np.float32]:

@@ -1,0 +1,53 @@
+"""`loupe imagery train-scenes`: learn to paint studios."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.scenes.fit import fit
+from training.scenes.pack import code_digest
+from training.scenes.run import SceneRun
+from vision.commands.output import JsonFlag, Output
+from vision.errors import LoupeError
+
+
+def train_scenes(
+    out: Annotated[Path, typer.Option(help="The run's folder. An interrupted run there goes on.")],
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="Fit the schedule into this time; an hour by default.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="End after this many steps instead.")] = None,
+    scenes: Annotated[int, typer.Option(min=64, help="How many are drawn to learn from.")] = 20_000,
+    batch_size: Annotated[int, typer.Option(min=1)] = 16,
+    threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    json: JsonFlag = False,
+) -> None:
+    """Train a small diffusion model on drawn studio scenes and their captions; OUT/model is then a diffusers pipeline's folder.
+
+    Progress goes to OUT/metrics.jsonl. After Ctrl-C, a kill or a power cut the same command goes on from the last checkpoint.
+
+    Example: `loupe imagery train-scenes --out run --minutes 60`
+    """
+    output = Output(json)
+    run = SceneRun(
+        code=code_digest(),
+        seed=seed,
+        minutes=60.0 if minutes is None and steps is None else minutes,
+        steps=steps,
+        scenes=scenes,
+        batch_size=batch_size,
+        threads=threads,
+    )
+    run.begin(out)
+    try:
+        finished = fit(run, out)
+    except KeyboardInterrupt:
+        raise LoupeError(f"{out}: interrupted; the same command goes on from the last checkpoint") from None
+    result = finished.result.model_dump() if finished.result else {}
+    output.result(
+        {"run": str(out), "model": str(out / "model"), **result},
+        f"trained {out / 'model'}: loss {result['loss']:.4f} after {result['steps']} steps "
+        f"({result['images_per_s']} scenes/s, {result['seconds']:.0f} s)",
+    )

@@ -1,0 +1,207 @@
+"""Scenes from a diffusers pipeline: an ask to the pipeline's arguments, its picture to a scene.
+
+One scene at a time, one picture a call, the seed's draws on the processor, threads fixed: what the same pixels depend on is in the fingerprint.
+It knows no folders (`opening`) and no pipeline classes (`pipelines`).
+"""
+
+import platform
+from collections.abc import Mapping
+from typing import Any, Final
+
+import cv2
+import diffusers
+import numpy as np
+import numpy.typing as npt
+import torch
+import transformers
+from PIL import Image
+from pydantic import JsonValue
+
+from vision.errors import ImageryError
+from vision.image import Pixels
+from vision.imagery.brief import Layout
+from vision.imagery.diffusion.admission import Admitted
+from vision.imagery.diffusion.enlarge import CRISP, SMOOTH, enlarged
+from vision.imagery.diffusion.maps import control_map
+from vision.imagery.diffusion.pipelines import Machinery
+from vision.imagery.diffusion.preview import Preview
+from vision.imagery.diffusion.prompts import Prompt, prompt_of
+from vision.imagery.diffusion.settings import Control
+from vision.imagery.scenes.procedural.reading import layout_of
+from vision.imagery.scenes.scene import Kept, OnStep, Scene, SceneAsk, Step
+from vision.machine import this_machine
+
+_SMALL_PX: Final = 256  # models of less than this leave their grid in what they paint
+_NO_MEMORY: Final = ("out of memory", "not enough memory", "can't allocate memory")
+
+
+class DiffusionScenes:
+    """A `SceneGenerator` over one pipeline."""
+
+    def __init__(self, name: str, admitted: Admitted, pipeline: Any, machinery: Machinery) -> None:
+        self._name, self._admitted, self._pipeline, self._machinery = name, admitted, pipeline, machinery
+        self._settings = admitted.settings
+        self._preview = Preview.of(pipeline)
+        blocks = len(pipeline.unet.config.block_out_channels) - 1
+        self._multiple = pipeline.vae_scale_factor * 2**blocks
+
+    @property
+    def name(self) -> str:
+        """As a brief names it."""
+        return self._name
+
+    @property
+    def synthetic(self) -> bool:
+        """A trained model paints."""
+        return True
+
+    @property
+    def fingerprint(self) -> Mapping[str, str]:
+        """Versions, the digest of all files of the model, and what computes."""
+        device = self._machinery.device
+        processor = this_machine().cpu
+        return {
+            "model": self._admitted.digest,
+            "torch": torch.__version__,
+            "diffusers": diffusers.__version__,
+            "transformers": transformers.__version__,
+            "numpy": np.__version__,
+            "opencv": cv2.__version__,
+            "python": platform.python_version(),
+            "device": device if device == "cpu" else f"{device} {torch.cuda.get_device_name(device)}",
+            "dtype": self._machinery.dtype,
+            "threads": str(self._machinery.threads),
+            "processor": f"{processor} {torch.backends.cpu.get_cpu_capability()}",
+        }
+
+    def generate(self, ask: SceneAsk, on_step: OnStep) -> Scene:
+        """Paint a scene at the model's own size, enlarged to the size asked for.
+
+        Raises:
+            ImageryError: there is not enough memory, or the model's safety checker objects.
+            CancelledError: raised by `on_step`; the generator is as it was.
+        """
+        prompt = prompt_of(self._settings.words, ask.words, ask.layout, ask.seed)
+        own_wh = self._own_size(ask.size_wh)
+        torch.set_num_threads(self._machinery.threads)
+        painted = self._painted(ask, prompt, own_wh, on_step)
+        kernel = SMOOTH if self._settings.native_px < _SMALL_PX else CRISP
+        image_hwc = enlarged(painted, ask.size_wh, seed=ask.seed, kernel=kernel)
+        return Scene(
+            image_hwc=image_hwc,
+            layout=self._layout(prompt, image_hwc),
+            record=self._record(prompt, own_wh),
+        )
+
+    def _layout(self, prompt: Prompt, image_hwc: Pixels) -> Layout:
+        """As asked for, where the model was made to follow it; as the picture shows it elsewhere."""
+        if prompt.follows or self._settings.control is Control.LAYOUT:
+            return prompt.layout
+        seen = layout_of(image_hwc)
+        return (
+            seen
+            if self._settings.control is None
+            else Layout(horizon=prompt.layout.horizon, light=seen.light)
+        )
+
+    def _painted(
+        self, ask: SceneAsk, prompt: Prompt, own_wh: tuple[int, int], on_step: OnStep
+    ) -> npt.NDArray[np.float32]:
+        """float32 (h, w, 3), 0 to 1."""
+        pipeline = self._pipeline
+
+        def told(_pipeline: Any, number: int, _time: Any, kept: dict[str, Any]) -> dict[str, Any]:
+            steps = pipeline.num_timesteps
+            on_step(Step(done=number + 1, steps=steps, preview_hwc=self._preview.of_latents(kept["latents"])))
+            return kept
+
+        try:
+            with torch.inference_mode():
+                made = pipeline(
+                    prompt=prompt.text,
+                    negative_prompt=self._settings.negative,
+                    num_inference_steps=self._settings.steps,
+                    guidance_scale=self._settings.guidance,
+                    generator=torch.Generator("cpu").manual_seed(ask.seed),
+                    output_type="np",
+                    callback_on_step_end=told,
+                    callback_on_step_end_tensor_inputs=["latents"],
+                    width=own_wh[0],
+                    height=own_wh[1],
+                    **self._pictures(ask, prompt, own_wh),
+                )
+        except (RuntimeError, MemoryError) as error:
+            if not _memory_ran_out(error):
+                raise
+            raise ImageryError(
+                f"{self._name}: expected enough memory for a scene of {own_wh[0]}x{own_wh[1]} pixels on {self._machinery.device}; "
+                "it ran out"
+            ) from error
+        finally:
+            pipeline.maybe_free_model_hooks()
+            if self._machinery.device != "cpu":
+                torch.cuda.empty_cache()
+        if any(getattr(made, "nsfw_content_detected", None) or ()):
+            raise ImageryError(
+                f"{self._name}: the model's safety checker objects to the scene; other words may do"
+            )
+        return np.asarray(made.images[0], np.float32)
+
+    def _pictures(self, ask: SceneAsk, prompt: Prompt, own_wh: tuple[int, int]) -> dict[str, Any]:
+        """What the pipeline is shown: the product to paint around, the map to follow."""
+        shown: dict[str, Any] = {}
+        if self._admitted.inpaints:
+            image, free = _around(ask.kept, own_wh)
+            shown |= {"image": Image.fromarray(image), "mask_image": Image.fromarray(free), "strength": 1.0}
+        if self._settings.control is not None:
+            map_hwc = control_map(self._settings.control, prompt.layout, ask.kept, own_wh)
+            name = "control_image" if self._admitted.inpaints else "image"
+            shown |= {
+                name: Image.fromarray(map_hwc),
+                "controlnet_conditioning_scale": self._settings.control_scale,
+            }
+        return shown
+
+    def _own_size(self, size_wh: tuple[int, int]) -> tuple[int, int]:
+        """The model's area in the shape asked for, in steps that its layers can halve."""
+        native = self._settings.native_px
+        if self._settings.fixed_size:
+            return native, native
+        share = native / (size_wh[0] * size_wh[1]) ** 0.5
+        width, height = (max(round(side * share / self._multiple), 1) * self._multiple for side in size_wh)
+        return width, height
+
+    def _record(self, prompt: Prompt, own_wh: tuple[int, int]) -> dict[str, JsonValue]:
+        settings, pipeline = self._settings, self._pipeline
+        tokens = len(pipeline.tokenizer(prompt.text).input_ids)
+        return prompt.record | {
+            "pipeline": type(pipeline).__name__,
+            "scheduler": type(pipeline.scheduler).__name__,
+            "prompt": prompt.text,
+            "prompt_cut": tokens > pipeline.tokenizer.model_max_length,
+            "negative": settings.negative,
+            "steps": settings.steps,
+            "guidance": settings.guidance,
+            "painted_wh": list(own_wh),
+            "control": settings.control.value if settings.control is not None else None,
+            "loras": [{"file": lora.file, "scale": lora.scale} for lora in settings.loras],
+            "licence": settings.licence,
+            "files": dict(self._admitted.files),
+        }
+
+
+def _around(kept: Kept | None, size_wh: tuple[int, int]) -> tuple[Pixels, Pixels]:
+    """The frame with the product, and what may be painted: 255 but on the product."""
+    width, height = size_wh
+    if kept is None:
+        return np.full((height, width, 3), 127, np.uint8), np.full((height, width), 255, np.uint8)
+    image = cv2.resize(kept.image_hwc, size_wh, interpolation=cv2.INTER_AREA)
+    shares = cv2.resize(kept.mask_hw.astype(np.uint8) * 255, size_wh, interpolation=cv2.INTER_AREA)
+    return np.asarray(image, np.uint8), np.where(shares > 127, 0, 255).astype(np.uint8)
+
+
+def _memory_ran_out(error: BaseException) -> bool:
+    """Whether that is what it says: a class of its own for GPUs, words alone for the processor."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return any(words in str(error).lower() for words in _NO_MEMORY)

@@ -1,0 +1,47 @@
+"""What a model is told: its prompt from the designer's words and the layout. It knows no pipelines."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import JsonValue
+
+from vision.imagery.brief import Layout, Light
+from vision.imagery.diffusion.settings import Words
+from vision.imagery.scenes.procedural.captions import caption
+from vision.imagery.scenes.procedural.words import understand
+
+_LIGHTS: Final = {
+    Light.LEFT: "light from the left",
+    Light.RIGHT: "light from the right",
+    Light.ABOVE: "light from above",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """A prompt.
+
+    Attributes:
+        layout: without gaps: as asked for, else as the words say, else a quiet studio's by the seed.
+        follows: whether a model that obeys the prompt obeys the layout, too.
+        record: what was understood, for the scene's record.
+    """
+
+    text: str
+    layout: Layout
+    follows: bool
+    record: dict[str, JsonValue]
+
+
+def prompt_of(style: Words, words: str, layout: Layout, seed: int) -> Prompt:
+    """The prompt of an ask."""
+    understood = understand(words, layout, seed)
+    if style is Words.STUDIO:
+        return Prompt(
+            text=caption(understood.studio),
+            layout=understood.studio.layout,
+            follows=True,
+            record=understood.record,
+        )
+    text = words if layout.light is None else f"{words}, {_LIGHTS[layout.light]}"
+    return Prompt(text=text, layout=understood.studio.layout, follows=False, record={})
