@@ -25,7 +25,7 @@ def pem(tmp_path: Path) -> Path:
 @pytest.fixture
 def nobodys(monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The settings of a machine whose owner has set nothing."""
-    for name in ("LOUPE_TRUSTED_KEYS", "LOUPE_REQUIRE_SIGNATURE", "LOUPE_TOKEN"):
+    for name in ("LOUPE_TRUSTED_KEYS", "LOUPE_REQUIRE_SIGNATURE", "LOUPE_TOKEN", "LOUPE_CUTOUT_MODEL"):
         monkeypatch.delenv(name, raising=False)
     return Settings()
 

@@ -37,6 +37,7 @@ from vision.image import (
     ImageHeader,
     ImageLimits,
     decode,
+    decode_layers,
     encode_png,
     load,
     read_bytes,
@@ -166,6 +167,33 @@ def test_sixteen_bits_become_eight_by_rounding_not_by_dropping_a_byte() -> None:
     frame = decode(encoded(levels, "PNG"))
 
     assert frame.image_hwc[0, :, 0].tolist() == [0, 0, 1, 1, 2, 254, 255, 255]
+
+
+@of_lossless
+def test_layers_laid_on_white_are_the_decoded_picture(data: bytes) -> None:
+    layers = decode_layers(data)
+    opacity = 1 if layers.alpha_hw is None else layers.alpha_hw[:, :, None] / 255
+
+    assert np.array_equal(np.rint(layers.image_hwc * opacity + 255 * (1 - opacity)), decode(data).image_hwc)
+
+
+def test_layers_keep_the_colours_beneath_transparency() -> None:
+    for kind in ("PNG RGBA", "PNG RGBA, 16 bit", "WebP lossless with alpha", "BMP with alpha"):
+        layers = decode_layers(LOSSLESS[kind])
+        assert np.array_equal(layers.image_hwc, RGB), kind
+        assert layers.alpha_hw is not None
+        assert np.array_equal(layers.alpha_hw, alpha_ramp(W, H)), kind
+    assert decode_layers(LOSSLESS["PNG RGB"]).alpha_hw is None
+
+
+def test_a_header_tells_colours_and_profile() -> None:
+    assert read_header(LOSSY["JPEG CMYK, inverted as Adobe does"]).mode == "CMYK"
+    assert read_header(encoded(RGB, "WEBP", icc_profile=b"a profile")).profile == b"a profile"
+    assert read_header(LOSSLESS["PNG RGB"]).profile == b""
+
+
+def test_a_grey_plane_is_encoded_as_it_is() -> None:
+    assert np.array_equal(decode(encode_png(GREY)).image_hwc[:, :, 0], GREY)
 
 
 def test_transparency_is_laid_on_white() -> None:

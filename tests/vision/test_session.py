@@ -29,7 +29,7 @@ from tests.bundles import (
 from tests.limits import files_of_at_most
 from vision.errors import BundleError
 from vision.machine import this_machine
-from vision.session import Session
+from vision.session import ForeignSession, Session
 
 SHAPE: Final[list[str | int]] = ["N", SIDE, SIDE, 3]
 
@@ -303,3 +303,42 @@ def test_other_threads_go_on_while_a_large_model_is_loaded() -> None:
     finally:
         ending.set()
         ticker.join()
+
+
+# --- a model that was not exported here
+
+
+def float_model(shape: Sequence[str | int]) -> bytes:
+    return passing_on("pixels", TensorProto.FLOAT, shape)
+
+
+def test_a_foreign_model_answers_one_float_picture_under_any_name() -> None:
+    session = ForeignSession(float_model([1, 3, 5, 7]), name="net.onnx")
+    picture = np.arange(105, dtype=np.float32).reshape(3, 5, 7)
+
+    assert session.size_wh == (7, 5)
+    assert np.array_equal(session.run(picture), picture)
+
+
+def test_a_foreign_model_is_not_asked_for_a_picture_of_another_size() -> None:
+    session = ForeignSession(float_model([1, 3, 5, 7]), name="net.onnx")
+
+    with pytest.raises(BundleError, match=r"net\.onnx: cannot run a picture of shape \(3, 7, 5\)"):
+        session.run(np.zeros((3, 7, 5), np.float32))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        passing_on(),
+        float_model([1, 4, 5, 7]),
+        float_model([1, 3, "H", "W"]),
+        float_model([3, 5, 7]),
+        with_two_inputs(),
+        without_input(),
+    ],
+    ids=["bytes", "four channels", "any size", "no batch", "two inputs", "none"],
+)
+def test_a_foreign_model_with_another_input_is_refused(model: bytes) -> None:
+    with pytest.raises(BundleError, match=r"net\.onnx: expected one input 'float \(1, 3, H, W\)', found"):
+        ForeignSession(model, name="net.onnx")

@@ -12,8 +12,8 @@ from vision.signing import generate, key_id
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LOUPE_CACHE_DIR", "LOUPE_TRUSTED_KEYS", "LOUPE_REQUIRE_SIGNATURE", "LOUPE_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"LOUPE_{name.upper()}", raising=False)
 
 
 def test_without_an_environment_nothing_is_trusted_and_nothing_required(
@@ -31,7 +31,9 @@ def test_the_environment_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("LOUPE_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("LOUPE_TRUSTED_KEYS", f'["{tmp_path}/line.pub"]')
     monkeypatch.setenv("LOUPE_REQUIRE_SIGNATURE", "true")
+    monkeypatch.setenv("LOUPE_CUTOUT_MODEL", "u2net.onnx")
     settings = read_settings()
+    assert settings.cutout_model == Path("u2net.onnx")
     assert settings.cache_dir == tmp_path / "cache"
     assert [key_id(key) for key in settings.trusted()] == [made]
     assert settings.require_signature is True

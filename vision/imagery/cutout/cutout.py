@@ -60,6 +60,7 @@ def cut_out(photo: bytes, mask: bytes | None = None, *, name: str = "product") -
     else:
         found = find(image, Saliency.installed(read_settings()), name=name)
         alpha, how = found.alpha_hw, found.how
+        told += found.warnings
         seen_at_edge = contrast(shrunk(image), shrunk(alpha))
         quality = judge(shrunk(alpha), contrast=seen_at_edge, agreement=found.agreement)
     told += warnings(quality, shrunk(alpha))

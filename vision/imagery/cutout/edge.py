@@ -69,8 +69,7 @@ def enlarge(image_hwc: Pixels, small_hwc: Pixels, alpha_hw: Plane) -> Pixels:
     """
     height, width = image_hwc.shape[:2]
     full = np.asarray(cv2.resize(alpha_hw, (width, height), interpolation=cv2.INTER_LINEAR_EXACT), np.float32)
-    soft = cv2.dilate(((alpha_hw > 0.004) & (alpha_hw < 0.996)).astype(np.uint8), np.ones((3, 3), np.uint8))
-    rows, columns = np.nonzero(cv2.resize(soft, (width, height), interpolation=cv2.INTER_NEAREST))
+    rows, columns = np.nonzero((full > 1 - _OPAQUE) & (full < _OPAQUE))
     coefficients = _coefficients(small_hwc, alpha_hw)
     for start in range(0, len(rows), _ROW):
         y, x = rows[start : start + _ROW], columns[start : start + _ROW]

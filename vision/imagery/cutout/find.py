@@ -16,6 +16,8 @@ from vision.imagery.cutout.saliency import Saliency
 
 WORKING_SIDE: Final = 512  # pixels of the longer side, at which product and edge are found
 _LEAST: Final = 0.001  # of the photo: less is no product
+_SAME: Final = 1.0  # in CIE Lab above the backdrop's noise: nobody can tell it from the backdrop
+_HOLE: Final = 0.005  # of the product: a smaller one is a highlight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +28,13 @@ class Found:
         alpha_hw: uint8 (H, W), at the photo's size.
         how: the method and what matted its edge, as `u2netp+matting`.
         agreement: intersection over union of two methods.
+        warnings: what of it may be background.
     """
 
     alpha_hw: Pixels
     how: str
     agreement: float
+    warnings: tuple[str, ...]
 
 
 def shrunk(image: Pixels) -> Pixels:
@@ -73,7 +77,22 @@ def find(
     alpha = edge.soften(small, mask, matting)
     full = edge.levels(alpha) if small is image_hwc else edge.enlarge(image_hwc, small, alpha)
     method = saliency.name if saliency else "grabcut"
-    return Found(alpha_hw=full, how=f"{method}+{matting}", agreement=overlap(mask, _filled(second, backdrop)))
+    return Found(
+        alpha_hw=full,
+        how=f"{method}+{matting}",
+        agreement=overlap(mask, _filled(second, backdrop)),
+        warnings=_seen_through(mask, backdrop),
+    )
+
+
+def _seen_through(mask_hw: Mask, backdrop: Backdrop) -> tuple[str, ...]:
+    """A warning where inner parts of the product look exactly like the backdrop: colours cannot tell a handle's hole from a highlight."""
+    same = (mask_hw & (backdrop.distance_hw < _SAME)).astype(np.uint8)
+    wide = cv2.morphologyEx(same, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    share = float(wide.sum() / mask_hw.sum())
+    if share < _HOLE:
+        return ()
+    return (f"{share:.1%} of the product looks exactly like the backdrop: a highlight, or a hole to cut out",)
 
 
 def _cleaned(mask_hw: Mask, backdrop: Backdrop, name: str) -> Mask:

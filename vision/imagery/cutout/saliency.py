@@ -4,6 +4,7 @@ The file comes from LOUPE_CUTOUT_MODEL, or from an installed package that carrie
 there is no saliency, and the photo's border alone has to do.
 """
 
+import functools
 import hashlib
 import importlib.metadata
 from dataclasses import dataclass
@@ -25,6 +26,11 @@ FILE: Final = "rembg/u2netp.onnx"
 DIGEST: Final = "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8"
 _MEAN: Final = np.array([0.485, 0.456, 0.406], np.float32)  # of ImageNet, which it was trained with
 _DEVIATION: Final = np.array([0.229, 0.224, 0.225], np.float32)
+
+
+@functools.lru_cache(maxsize=1)  # a worker cuts out one product after the other with the same network
+def _session(model: bytes, name: str) -> ForeignSession:
+    return ForeignSession(model, name=name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,7 @@ class Saliency:
     @classmethod
     def _of(cls, model: bytes, path: Path) -> Self:
         try:
-            return cls(path.stem, ForeignSession(model, name=str(path)))
+            return cls(path.stem, _session(model, str(path)))
         except BundleError as error:
             raise ImageryError(str(error)) from error
 
