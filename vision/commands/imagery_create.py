@@ -53,6 +53,10 @@ def create(
     models: Annotated[
         Path | None, typer.Option(help="The folder that models are in.", show_default=False)
     ] = None,
+    device: Annotated[str, typer.Option(help="What a trained model runs on: cpu, cuda, cuda:N.")] = "cpu",
+    threads: Annotated[
+        int, typer.Option(min=1, help="Of the processor; another number may give other pixels.")
+    ] = 1,
     horizon: Annotated[
         float | None,
         typer.Option(help="Where the table ends, as a share of the height.", show_default=False),
@@ -89,7 +93,8 @@ def create(
     prepared = prepare(photo, None if mask is None else read_bytes(mask, limits=PHOTO_LIMITS), brief)
     for warning in prepared.warnings:
         output.warn(warning)
-    told = _make_all(prepared, brief, generator_named(brief.generator, models), out)
+    opened = generator_named(brief.generator, models, device=device, threads=threads)
+    told = _make_all(prepared, brief, opened, out)
     output.result(
         {
             "out": str(out),

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from vision.commands.output import JsonFlag, Output, bar
-from vision.imagery.create import generator_named
+from vision.imagery.create import generator_of
 from vision.imagery.kept import read_kept
 from vision.imagery.replay import Replayed, Verdict
 from vision.imagery.replay import replay as make_again
@@ -45,7 +45,7 @@ def replay(
         def on_step(step: Step) -> None:
             progress.update(task, total=step.steps, completed=step.done)
 
-        found = make_again(kept, partial(generator_named, models=models), on_step)
+        found = make_again(kept, partial(generator_of, models=models), on_step)
     Output(json).result(
         {"manifest": str(manifest), **asdict(found)},
         f"[{_STYLE[found.verdict]}]{found.verdict.value.replace('_', ' ')}[/{_STYLE[found.verdict]}]{_by(found)}",

@@ -11,11 +11,10 @@ from typing import Final
 import cv2
 import numpy as np
 
-from vision.errors import GuardError, ImageryError
+from vision.errors import GuardError, ImageryError, MissingExtraError
 from vision.image import Pixels, encode_jpeg, encode_png
 from vision.imagery.brief import PLAIN_WHITE, PROCEDURAL, STUDIO, Brief, Layout
-from vision.imagery.compliance.framing import framing
-from vision.imagery.compliance.rules import rule_set
+from vision.imagery.compliance import framing, rule_set
 from vision.imagery.compose.arrange import arrange
 from vision.imagery.compose.blend import Composition, compose
 from vision.imagery.compose.place import Placed, place
@@ -26,6 +25,7 @@ from vision.imagery.lock import LockReport, verify_apart
 from vision.imagery.manifest import CutoutRecord, Manifest, SceneRecord
 from vision.imagery.placement import Placement
 from vision.imagery.scenes.plain import PlainWhite
+from vision.imagery.scenes.procedural.generator import ProceduralScenes
 from vision.imagery.scenes.scene import Kept, OnStep, Scene, SceneAsk, SceneGenerator
 from vision.imagery.words import check_words
 
@@ -138,26 +138,51 @@ def ask_of(brief: Brief, number: int, layout: Layout, placed: Placed) -> SceneAs
     )
 
 
-def generator_named(name: str, models: Path | None = None) -> SceneGenerator:
+def generator_named(
+    name: str,
+    models: Path | None = None,
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
+    threads: int = 1,
+) -> SceneGenerator:
     """Open what makes the scenes.
 
     Args:
         models: the folder that model folders are in.
+        device, dtype, threads: what a trained model runs on, as `vision.imagery.diffusion` takes them; others need none.
 
     Raises:
         ImageryError: there is none of that name, or its folder cannot be used.
+        DeviceError: there is no such device.
         MissingExtraError: it needs torch, which is not installed.
     """
     if name == PLAIN_WHITE:
         return PlainWhite()
     if name == PROCEDURAL:
-        from vision.imagery.scenes.procedural.generator import ProceduralScenes  # noqa: PLC0415  (only for who asks)
-
         return ProceduralScenes()
     folder = _model_folder(name, models)
-    from vision.imagery.diffusion import open_generator  # noqa: PLC0415  (it brings torch)
+    try:
+        from vision.imagery.diffusion.opening import open_generator  # noqa: PLC0415  (it brings torch)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("diffusion", error.name or "torch") from error
+    return open_generator(folder, device=device, dtype=dtype, threads=threads)
 
-    return open_generator(folder)
+
+def generator_of(manifest: Manifest, models: Path | None = None) -> SceneGenerator:
+    """Open the generator of a manifest, to run on what it ran on.
+
+    Raises:
+        ImageryError, DeviceError, MissingExtraError: as `generator_named`.
+    """
+    ran = manifest.scene.fingerprint
+    return generator_named(
+        manifest.brief.generator,
+        models,
+        device=ran.get("device", "cpu").split(" ")[0],
+        dtype=ran.get("dtype", "float32"),
+        threads=int(ran.get("threads", "1")),
+    )
 
 
 def _model_folder(name: str, models: Path | None) -> str | Path:

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from vision.errors import InputError, MissingExtraError
+from vision.errors import CancelledError, LoupeError
 from vision.image import Pixels
 from vision.imagery.compose import blend
 from vision.imagery.compose.place import place
@@ -51,11 +51,11 @@ class Replayed:
     differing: tuple[str, ...] = ()
 
 
-def replay(kept: Kept, open_generator: Callable[[str], SceneGenerator], on_step: OnStep) -> Replayed:
+def replay(kept: Kept, open_generator: Callable[[Manifest], SceneGenerator], on_step: OnStep) -> Replayed:
     """Make a kept candidate again and compare.
 
     Args:
-        open_generator: by its name in the brief.
+        open_generator: as `vision.imagery.create.generator_of`.
 
     Raises:
         CancelledError: raised by `on_step`.
@@ -65,13 +65,15 @@ def replay(kept: Kept, open_generator: Callable[[str], SceneGenerator], on_step:
         return Replayed(verdict=Verdict.NOT, reasons=faults)
     manifest = kept.manifest
     try:
-        generator = open_generator(manifest.brief.generator)
+        generator = open_generator(manifest)
         differing = _differing(manifest, generator)
         placed = place(kept_product(kept.photo, kept.alpha_png), manifest.placement)
         ask = ask_of(manifest.brief, manifest.number, manifest.scene.asked, placed)
         scene = generator.generate(ask, on_step)
         master = blend.compose(scene, placed).master_hwc
-    except (InputError, MissingExtraError) as error:
+    except CancelledError:
+        raise
+    except LoupeError as error:
         return Replayed(verdict=Verdict.NOT, reasons=(f"it cannot be made again: {error}",))
     if pixels_sha256(master) == manifest.master:
         return Replayed(verdict=Verdict.EXACT, max_delta=0, changed=0.0, differing=differing)

@@ -13,12 +13,13 @@ from typing_extensions import override
 
 from tests.goods import goods
 from tests.vision.imagery.products import Noisy, ignore, noise
-from vision.errors import CancelledError, ImageryError, MissingExtraError
+from vision.errors import CancelledError, DeviceError, ImageryError, MissingExtraError
 from vision.image import encode_png
 from vision.imagery.brief import Brief, read_brief
 from vision.imagery.create import generator_named, make, prepare
 from vision.imagery.folder import write_candidate, write_inputs
 from vision.imagery.kept import Kept, read_kept
+from vision.imagery.manifest import Manifest
 from vision.imagery.replay import Replayed, Verdict, replay
 from vision.imagery.scenes.scene import OnStep, Scene, SceneAsk, SceneGenerator, Step
 
@@ -55,7 +56,7 @@ class Drifting(Noisy):
 
 
 def again(kept: Kept, generator: SceneGenerator) -> Replayed:
-    return replay(kept, lambda name: generator, ignore)
+    return replay(kept, lambda manifest: generator, ignore)
 
 
 def test_made_again_it_is_exact_every_time(kept: Kept) -> None:
@@ -132,11 +133,16 @@ def test_without_the_master_exact_can_be_said_and_nothing_else(kept: Kept) -> No
 
 
 @pytest.mark.parametrize(
-    "error", [ImageryError("generator: expected one of a, b"), MissingExtraError("diffusion", "torch")]
+    "error",
+    [
+        ImageryError("generator: expected one of a, b"),
+        MissingExtraError("diffusion", "torch"),
+        DeviceError("cuda: expected a GPU, found none"),
+    ],
 )
 def test_a_generator_that_cannot_be_opened_is_the_reason(error: Exception, kept: Kept) -> None:
-    def refuse(name: str) -> SceneGenerator:
-        assert name == "noisy"
+    def refuse(manifest: Manifest) -> SceneGenerator:
+        assert manifest.brief.generator == "noisy"
         raise error
 
     found = replay(kept, refuse, ignore)
@@ -148,7 +154,7 @@ def test_it_can_be_stopped(kept: Kept) -> None:
         raise CancelledError("stopped")
 
     with pytest.raises(CancelledError):
-        replay(kept, lambda name: Noisy(), stop)
+        replay(kept, lambda manifest: Noisy(), stop)
 
 
 @pytest.mark.parametrize("name", ["plain-white", "procedural"])
