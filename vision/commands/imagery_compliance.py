@@ -18,7 +18,8 @@ from vision.imagery.compliance.check import check_picture
 from vision.imagery.compliance.fix import Fixed
 from vision.imagery.compliance.fix import fix as put_right
 from vision.imagery.compliance.measures import SUFFIXES
-from vision.imagery.compliance.picture import LIMITS, Picture
+from vision.imagery.compliance.metadata import LIMITS
+from vision.imagery.compliance.picture import Picture
 
 Images = Annotated[list[Path], typer.Argument(help="Finished images.", show_default=False)]
 Mask = Annotated[

@@ -20,7 +20,7 @@ from vision.imagery.compliance.measures import measure
 from vision.imagery.compliance.metadata import Metadata, encode, read_metadata
 from vision.imagery.compliance.picture import Picture
 from vision.imagery.compliance.plan import Plan, named, plan
-from vision.imagery.compliance.product import Product
+from vision.imagery.compliance.product import Product, darkest
 from vision.imagery.compliance.report import Report
 from vision.imagery.compliance.rules import RuleSet
 from vision.imagery.compliance.white import NEAR_WHITE
@@ -123,7 +123,7 @@ def _round(picture: Picture, planned: Plan) -> tuple[Picture, tuple[str, ...], d
     why = None
     if planned.max_bytes is not None and len(data) > planned.max_bytes:
         why = f"even of quality {_QUALITIES[-1]} it takes {len(data)} bytes"
-    elif not read_metadata(data, planned.format, name=picture.name).labels() >= picture.metadata.labels():
+    elif not read_metadata(data, planned.format, name=picture.name).said() >= picture.metadata.said():
         why = f"{planned.format} would not keep all of the image's labels"
     if why is not None:
         return picture, (), dict.fromkeys(planned.remedies, why)
@@ -151,7 +151,7 @@ def _redrawn(picture: Picture, planned: Plan) -> Pixels:
 
 def _whitened(image_hwc: Pixels, product: Product) -> Pixels:
     """Pure white wherever it is nearly that and not the product."""
-    pale = (image_hwc.min(axis=2) >= NEAR_WHITE) & ~product.mask_hw
+    pale = (darkest(image_hwc) >= NEAR_WHITE) & ~product.mask_hw
     return np.where(pale[:, :, None], np.uint8(255), image_hwc)
 
 

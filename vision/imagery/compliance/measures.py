@@ -27,6 +27,7 @@ from vision.imagery.compliance.rules import (
 )
 from vision.imagery.compliance.text import Line
 from vision.imagery.compliance.white import whiteness
+from vision.imagery.labels.source import SourceType
 
 SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "JPEG": (".jpg", ".jpeg"),
@@ -180,12 +181,13 @@ def _letters(words: str) -> str:
 
 
 def _source_type(rule: SourceTypeRule, picture: Picture) -> Measured:
-    found = picture.metadata.source_types
+    found = [str(said) for said in picture.metadata.said() if isinstance(said, SourceType)]
     return _label(any(one in rule.value for one in found), list(found), picture)
 
 
 def _aigc(_: Rule, picture: Picture) -> Measured:
-    return _label(picture.metadata.aigc is not None, picture.metadata.aigc, picture)
+    label = picture.metadata.labels.aigc
+    return _label(label is not None, label.to_json() if label else None, picture)
 
 
 def _label(present: bool, found: JsonValue, picture: Picture) -> Measured:  # noqa: FBT001  (private, and its three callers read well)

@@ -1,13 +1,11 @@
-"""What a file carries beside its pixels: read, so that rules can ask for labels, and kept whole when the file is written anew.
+"""What a file carries beside its pixels, kept whole when the file is written anew.
 
-Takes a file's bytes and its format. It writes no label and takes none away; C2PA's signed manifest alone cannot be kept, since it
-speaks of the bytes.
+Takes a file's bytes and its format. What the labels among it say is `vision.imagery.labels`' to read; none is written here that was not
+there, and none taken away. C2PA's signed manifest alone cannot be kept, since it speaks of the bytes.
 """
 
 import io
-import re
 import struct
-import xml.sax.saxutils
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,15 +13,18 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from vision.errors import ImageError
-from vision.image import Pixels
+from vision.image import ImageLimits, Pixels
+from vision.imagery.labels import carriers
+from vision.imagery.labels.aigc import KEY
+from vision.imagery.labels.marks import Found, Said
+
+# wider than any rule, so that what is too large is measured rather than refused; and within what Pillow opens without a warning
+LIMITS: Final = ImageLimits(max_bytes=128 * 1024 * 1024, max_pixels=85_000_000)
 
 _XMP_KEY: Final = "XML:com.adobe.xmp"  # of PNG's iTXt (XMP specification, part 3)
 _TIFF_XMP: Final = 700
 _EXIF_IFD, _USER_COMMENT, _ORIENTATION = 0x8769, 0x9286, 0x0112
 _ASCII: Final = b"ASCII\0\0\0"  # the first eight bytes of a UserComment (EXIF 2.32, §4.6.5)
-_SOURCE: Final = re.compile(
-    rb"DigitalSourceType\b[^<>]{0,80}?[>=\"'\s]{1,4}https?://cv\.iptc\.org/newscodes/digitalsourcetype/(\w+)"
-)
 _SIGNED: Final = (
     b"jumdc2pa\x00\x11\x00\x10"  # the description box of a C2PA manifest store (C2PA 2.x, §11.1.4.2)
 )
@@ -34,6 +35,7 @@ class Metadata:
     """All of a file that is neither pixels nor a signature.
 
     Attributes:
+        mode: of its colours, as Pillow names it.
         exif: with or without the prefix `Exif`, as the file has it.
         text: PNG's text chunks but XMP.
         comment: JPEG's.
@@ -41,6 +43,7 @@ class Metadata:
     """
 
     mode: str
+    labels: Found
     icc: bytes | None = None
     xmp: bytes | None = None
     exif: bytes | None = None
@@ -48,37 +51,9 @@ class Metadata:
     comment: bytes | None = None
     photoshop: tuple[bytes, ...] = ()
 
-    @property
-    def source_types(self) -> tuple[str, ...]:
-        """IPTC digital source types in XMP, by the last part of their addresses."""
-        return tuple(found.decode() for found in _SOURCE.findall(self.xmp or b""))
-
-    @property
-    def aigc(self) -> str | None:
-        """The `AIGC` label's JSON (GB 45438-2025), from whichever carrier has it."""
-        for key, value in self.text:
-            if key == "AIGC":
-                return value
-        comment = self._user_comment()
-        if '"AIGC"' in comment:
-            return comment
-        packet = (self.xmp or b"").decode(errors="replace")
-        found = re.search(r"TC260:AIGC\s*(?:=\s*(?:\"([^\"]+)\"|'([^']+)')|>([^<]+)<)", packet)
-        said = next((group for group in found.groups() if group), "") if found else ""
-        return xml.sax.saxutils.unescape(said, {"&quot;": '"', "&apos;": "'"}).strip() or None
-
-    def labels(self) -> frozenset[str]:
-        """Everything here that says where the image comes from."""
-        return frozenset((*self.source_types, *([self.aigc] if self.aigc else [])))
-
-    def _user_comment(self) -> str:
-        if self.exif is None:
-            return ""
-        exif = Image.Exif()
-        exif.load(self.exif)
-        raw = exif.get_ifd(_EXIF_IFD).get(_USER_COMMENT, b"")
-        text = raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)
-        return text.removeprefix(_ASCII.decode()).strip("\0 ")
+    def said(self) -> frozenset[Said]:
+        """Everything that labels say, in whichever carrier."""
+        return frozenset(mark.said for mark in self.labels.marks)
 
 
 def signed(data: bytes) -> bool:
@@ -102,6 +77,7 @@ def read_metadata(data: bytes, image_format: str, *, name: str) -> Metadata:
             segments = getattr(picture, "applist", ())
             return Metadata(
                 mode=picture.mode,
+                labels=carriers.read_metadata(data, name=name, limits=LIMITS),
                 icc=info.get("icc_profile") or None,
                 xmp=xmp.encode() if isinstance(xmp, str) else xmp,
                 exif=info.get("exif") or None,
@@ -145,8 +121,8 @@ def _png_text(carried: Metadata) -> PngInfo:
     if carried.xmp:
         info.add_itxt(_XMP_KEY, carried.xmp.decode(errors="surrogateescape"))
     texts = dict(carried.text)
-    if carried.aigc:
-        texts.setdefault("AIGC", carried.aigc)
+    if carried.labels.aigc is not None:
+        texts.setdefault(KEY, carried.labels.aigc.to_json())
     for key, value in texts.items():
         try:
             info.add_text(key, value)
@@ -158,13 +134,12 @@ def _png_text(carried: Metadata) -> PngInfo:
 def _exif(carried: Metadata, image_format: str) -> bytes:
     """The EXIF block as it was, upright; and where the label stands in a text that this format has not, with the label."""
     block = _upright(carried.exif) if carried.exif else b""
-    label = dict(carried.text).get("AIGC")
-    if label is None or image_format == "PNG":
+    if carried.labels.aigc is None or image_format == "PNG" or KEY not in dict(carried.text):
         return block
     exif = Image.Exif()
     exif.load(block)
     inner = exif.get_ifd(_EXIF_IFD)
-    inner[_USER_COMMENT] = _ASCII + label.encode()
+    inner[_USER_COMMENT] = _ASCII + carried.labels.aigc.to_json(wrapped=True).encode()
     exif[_EXIF_IFD] = inner
     return exif.tobytes()
 

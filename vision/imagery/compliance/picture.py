@@ -4,17 +4,16 @@ from functools import cached_property
 from typing import Final
 
 from vision.errors import ImageryError
-from vision.image import ImageHeader, ImageLimits, Pixels, decode, read_header
+from vision.image import ImageHeader, Pixels, decode, read_header
 from vision.imagery.compliance import border, metadata, product, text
 from vision.imagery.compliance.border import Drawn
 from vision.imagery.compliance.colour import Colours, colours, transparent
 from vision.imagery.compliance.context import Context
-from vision.imagery.compliance.metadata import Metadata
+from vision.imagery.compliance.metadata import LIMITS, Metadata
 from vision.imagery.compliance.product import Background, Product
 from vision.imagery.compliance.text import Line
 
-# wider than any rule, so that what is too large is measured rather than refused; and within what Pillow opens without a warning
-LIMITS: Final = ImageLimits(max_bytes=128 * 1024 * 1024, max_pixels=85_000_000)
+_SAME_EDGE_PX: Final = 4
 
 
 class Picture:
@@ -63,7 +62,9 @@ class Picture:
 
     @cached_property
     def border(self) -> Drawn:
-        return border.drawn(self.image_hwc)
+        """What was drawn around it; the edge of a product that is known to end there is nothing drawn."""
+        found = border.drawn(self.image_hwc)
+        return Drawn() if found and self._ends_there(found) else found
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
@@ -87,6 +88,19 @@ class Picture:
         if isinstance(found, str) or not self.border:
             return found
         return product.within(found, self.size_wh, left=self.border.left, top=self.border.top)
+
+    def _ends_there(self, found: Drawn) -> bool:
+        if self.context.alpha_hw is None or not isinstance(self.product, Product):
+            return False
+        width, height = self.size_wh
+        left, top, right, bottom = self.product.box_xyxy
+        sides = (
+            (found.left, left),
+            (found.top, top),
+            (found.right, width - right),
+            (found.bottom, height - bottom),
+        )
+        return all(depth == 0 or abs(depth - side) <= _SAME_EDGE_PX for depth, side in sides)
 
     def _inner(self) -> Pixels:
         """Within what was drawn around the picture, which is neither product nor background."""

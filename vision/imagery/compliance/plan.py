@@ -8,7 +8,7 @@ from typing import Any, Final
 from vision.imagery.compliance.geometry import Geometry, geometry
 from vision.imagery.compliance.measures import SUFFIXES
 from vision.imagery.compliance.picture import Picture
-from vision.imagery.compliance.product import Product
+from vision.imagery.compliance.product import Product, darkest
 from vision.imagery.compliance.rules import FormatRule, NumberRule, Rule, RuleSet, White, WhiteBackgroundRule
 from vision.imagery.compliance.white import NEAR_WHITE, faults
 
@@ -109,7 +109,7 @@ def _stained(picture: Picture, rule: White) -> str:
     product = picture.product
     if not isinstance(product, Product):
         return product
-    darkest_hw = picture.image_hwc.min(axis=2)
+    darkest_hw = darkest(picture.image_hwc)
     beyond, border, halo = faults(darkest_hw, product, rule)
     dark = int(((beyond | border | halo) & (darkest_hw < NEAR_WHITE)).sum())
     return (

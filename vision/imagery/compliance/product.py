@@ -86,6 +86,18 @@ def rim(image_hwc: npt.NDArray[_Number], width_px: int) -> npt.NDArray[_Number]:
     return np.concatenate([side.reshape(-1, *image_hwc.shape[2:]) for side in sides])
 
 
+def deviation(image_hwc: Pixels, colour: tuple[int, int, int]) -> Pixels:
+    """Levels (H, W) by which the channel that differs most is off a colour."""
+    red, green, blue = cv2.split(cv2.absdiff(image_hwc, np.full_like(image_hwc, colour)))
+    return np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8)
+
+
+def darkest(image_hwc: Pixels) -> Pixels:
+    """The darkest channel (H, W) of every pixel."""
+    red, green, blue = cv2.split(image_hwc)
+    return np.asarray(cv2.min(cv2.min(red, green), blue), np.uint8)
+
+
 def background(image_hwc: Pixels) -> Background:
     """The colour around everything, from the outermost hundredth of the picture."""
     pixels = rim(image_hwc, max(1, min(image_hwc.shape[:2]) // 100)).astype(np.int16)
@@ -107,12 +119,12 @@ def estimate(image_hwc: Pixels, around: Background) -> Product | str:
     """The product before a plain background, uint8 RGB (H, W, 3): what differs strongly from it, and the weaker next to that."""
     if not around.plain:
         return "the background is not plain, so the product cannot be told from it; hand in its mask"
-    deviation = _deviation(image_hwc, around.colour)
-    strong = deviation > _STRONG
+    away = deviation(image_hwc, around.colour)
+    strong = away > _STRONG
     if np.count_nonzero(strong) < _SMALLEST * strong.size:
         return "nothing stands out from the background"
     near_px = max(4, round(_NEAR * max(strong.shape)))
-    seen = strong | ((deviation > _WEAK) & (distance(strong) <= near_px))
+    seen = strong | ((away > _WEAK) & (distance(strong) <= near_px))
     solid = _filled(_closed(seen, near_px))
     kept = _large(solid)
     opened = cv2.morphologyEx((seen & kept).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
@@ -131,18 +143,17 @@ def within(product: Product, frame_wh: tuple[int, int], *, left: int, top: int) 
     return replace(product, mask_hw=mask_hw, box_xyxy=(x0 + left, y0 + top, x1 + left, y1 + top))
 
 
-def distance(mask_hw: Mask) -> npt.NDArray[np.float32]:
-    """Pixels from the nearest one in the mask; 0 within it (Euclidean to a few hundredths)."""
+def distance(mask_hw: Mask, *, in_blocks: bool = False) -> npt.NDArray[np.float32]:
+    """Pixels from the nearest one in the mask; 0 within it.
+
+    Args:
+        in_blocks: along rows or columns, whichever is more, as an encoder's square blocks reach; else as the crow flies.
+    """
     outside = (~mask_hw).astype(np.uint8)
     if not mask_hw.any():
         return np.full(mask_hw.shape, np.inf, np.float32)
-    return np.asarray(cv2.distanceTransform(outside, cv2.DIST_L2, 5), np.float32)
-
-
-def _deviation(image_hwc: Pixels, colour: tuple[int, int, int]) -> Pixels:
-    """The channel that differs most, in levels."""
-    flat = np.full_like(image_hwc, colour)
-    return np.asarray(cv2.absdiff(image_hwc, flat).max(axis=2), np.uint8)
+    kind, size = (cv2.DIST_C, 3) if in_blocks else (cv2.DIST_L2, 5)
+    return np.asarray(cv2.distanceTransform(outside, kind, size), np.float32)
 
 
 def _closed(mask_hw: Mask, radius_px: int) -> Mask:

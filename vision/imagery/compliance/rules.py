@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vision.errors import ImageryError
+from vision.imagery.labels.source import SourceType
 from vision.toml_file import read_model
 
 RULES: Final = Path(__file__).parents[1] / "rules"
@@ -64,7 +65,7 @@ class White(_Value):
     """Pure white, with room for what encoding does beside an edge.
 
     Attributes:
-        halo_px: up to this far from the product a pixel need not be 255.
+        halo_px: up to this far from the product, along rows or columns, a pixel need not be 255: JPEG's blocks are 16 px wide.
         halo_level: what its darkest channel has to keep there.
     """
 
@@ -171,7 +172,7 @@ class SourceTypeRule(_Rule):
     """One of these IPTC digital source types in the metadata, where the image was made with AI."""
 
     kind: Literal["source_type"]
-    value: tuple[str, ...] = Field(min_length=1)
+    value: tuple[SourceType, ...] = Field(min_length=1)
 
 
 Rule: TypeAlias = Annotated[

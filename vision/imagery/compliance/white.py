@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from vision.image import Pixels
-from vision.imagery.compliance.product import Mask, Product, distance, rim
+from vision.imagery.compliance.product import Mask, Product, darkest, distance, rim
 from vision.imagery.compliance.rules import White
 
 _BLEED_PX: Final = 3  # over which a product's own colours spread where a JPEG keeps colour at half resolution
@@ -40,11 +40,11 @@ class Whiteness:
 
 def whiteness(image_hwc: Pixels, product: Product | None, rule: White) -> Whiteness:
     """Measure uint8 RGB (H, W, 3); where the product is not known, along the frame alone."""
-    darkest_hw = image_hwc.min(axis=2)
+    darkest_hw = darkest(image_hwc)
     if product is None:
         stained = rim(darkest_hw, 1) < 255
-        darkest = int(rim(darkest_hw, 1).min())
-        return Whiteness(beyond=0, border=int(stained.sum()), halo=0, darkest=darkest)
+        worst = int(rim(darkest_hw, 1).min())
+        return Whiteness(beyond=0, border=int(stained.sum()), halo=0, darkest=worst)
     beyond, border, halo = faults(darkest_hw, product, rule)
     wrong = darkest_hw[beyond | border | halo]
     return Whiteness(
@@ -57,7 +57,7 @@ def whiteness(image_hwc: Pixels, product: Product | None, rule: White) -> Whiten
 
 def faults(darkest_hw: Pixels, product: Product, rule: White) -> tuple[Mask, Mask, Mask]:
     """Where a background is not white: beyond the halo, along the frame, and too dark within the halo."""
-    away = distance(product.mask_hw)
+    away = distance(product.mask_hw, in_blocks=True)
     beyond = (away > rule.halo_px) & (darkest_hw < 255)
     border = np.zeros_like(beyond)
     for side in (border[0], border[-1], border[:, 0], border[:, -1]):
