@@ -28,7 +28,7 @@ setup: .venv/.ready  ## make .venv with everything, at the tested versions
 rig: setup  ## install the Debian packages that some tests need, and what builds against them (root)
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-		chromium mosquitto postgresql strace \
+		chromium libimage-exiftool-perl mosquitto postgresql strace \
 		aravis-tools gir1.2-aravis-0.8 libgirepository1.0-dev libcairo2-dev gcc pkg-config python3-dev iproute2 \
 		gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[aravis]'

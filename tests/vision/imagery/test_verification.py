@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.goods import Kind
 from tests.pictures import encoded
 from tests.vision.imagery.finished import CN, Finished, exported, finished, lenient
 from tests.vision.imagery.signers import signer
@@ -59,8 +60,8 @@ def test_in_a_lossless_file_the_product_is_its_photos_bit_for_bit(
 
 @pytest.mark.parametrize("kind", ["mug", "box", "bag"])
 @pytest.mark.parametrize("quality", [80, 88, 95])
-def test_compression_alone_changes_no_product_too_much(kind: str, quality: int) -> None:
-    candidate = finished(kind=kind)  # type: ignore[arg-type]  # one of the kinds
+def test_compression_alone_changes_no_product_too_much(kind: Kind, quality: int) -> None:
+    candidate = finished(kind=kind)
     report = product(encode(decode_master(candidate.master_png), "JPEG", LABELS, quality=quality), candidate)
     assert report.kept, report
 

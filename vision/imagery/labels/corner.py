@@ -1,7 +1,8 @@
 """The explicit label: a few words on a dark plate at the edge of a picture, drawn so that everybody can read them, and found again.
 
 GB 45438-2025 asks for letters of at least 5 % of the shorter side, at a corner or edge. Where they stand is chosen by the product's mask:
-beside the product wherever there is room. All arithmetic is IEEE 754 and integer, so the same picture gets the same pixels everywhere.
+beside the product wherever there is room. Drawing takes IEEE 754's basic operations and whole numbers, so the same picture gets the same
+pixels everywhere.
 """
 
 import math
@@ -29,6 +30,7 @@ _SEARCH_SIDE: Final = 800  # pixels of the shorter side at which labels are look
 _SEARCH_SLACK: Final = 4
 _FOUND_AT: Final = 0.75  # correlation; see the tests for what it keeps apart
 _SECOND_LINE: Final = 0.05
+_CONTRAST: Final = 64  # levels; a label has twice as many
 
 _Unit = npt.NDArray[np.float64]
 
@@ -136,10 +138,9 @@ def _score(grey: Pixels, languages: tuple[Language, ...], place: Place, letters_
     around = grey[
         max(y0 - _SEARCH_SLACK, 0) : y1 + _SEARCH_SLACK, max(x0 - _SEARCH_SLACK, 0) : x1 + _SEARCH_SLACK
     ]
-    looked_for = (255 * ink).astype(np.uint8)
-    if int(around.max()) == int(around.min()):  # correlation with nothing is not defined
+    if int(around.max()) - int(around.min()) < _CONTRAST:  # correlation with next to nothing means nothing
         return 0.0
-    return float(cv2.matchTemplate(around, looked_for, cv2.TM_CCOEFF_NORMED).max())
+    return float(cv2.matchTemplate(around, (255 * ink).astype(np.uint8), cv2.TM_CCOEFF_NORMED).max())
 
 
 def _box(

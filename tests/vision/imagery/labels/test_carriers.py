@@ -199,3 +199,4 @@ def test_exiftool_reads_what_was_written(image_format: str, tmp_path: Any) -> No
     path.write_bytes(encode(PICTURE, image_format, SYNTHETIC))
     said = json.loads(subprocess.run([tool, "-j", "-n", path], capture_output=True, check=True).stdout)[0]
     assert said["DigitalSourceType"] == SYNTHETIC.source.uri
+    assert Aigc.from_json(said["Aigc"]) == AIGC

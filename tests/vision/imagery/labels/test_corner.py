@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.pictures import rough, smooth
 from vision.image import Pixels, decode, encode_jpeg
+from vision.imagery.compliance import text
 from vision.imagery.labels.corner import MIN_HEIGHT, Label, Language, Place, draw, find
 from vision.imagery.labels.glyphs import GLYPHS, HEIGHT
 
@@ -138,6 +139,16 @@ def test_a_label_is_found_again_after_scaling_and_compression(
 )
 def test_no_label_is_found_where_there_is_none(picture: Pixels) -> None:
     assert find(picture) is None
+
+
+@pytest.mark.parametrize("languages", WORDINGS)
+def test_others_read_what_is_written(languages: tuple[Language, ...]) -> None:
+    pytest.importorskip("rapidocr", reason="needs the extra ocr")
+    drawn, _ = draw(smooth(500, 500), languages, nowhere(smooth(500, 500)))
+    lines = {line.words: line.score for line in text.read(drawn)}
+    words = {Language.CHINESE: "AI生成", Language.ENGLISH: "AI GENERATED"}
+    assert set(lines) == {words[language] for language in languages}
+    assert min(lines.values()) > 0.9
 
 
 def test_an_effaced_label_is_not_found() -> None:
