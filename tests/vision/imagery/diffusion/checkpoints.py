@@ -3,6 +3,7 @@
 They have every part that the large ones have, with random weights: what they paint is nothing, but it is painted the same way.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,17 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessor,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+)
 
 from training.scenes.vocabulary import learn_tokenizer
 
@@ -93,6 +102,31 @@ def add_lora(folder: Path, *, name: str = "brand.safetensors", of: Path | None =
     layers = get_peft_model_state_dict(unet)
     StableDiffusionPipeline.save_lora_weights(folder, unet_lora_layers=layers, weight_name=name)
     append_settings(folder, f'loras = [{{file = "{name}", scale = 1.0}}]\n')
+
+
+def add_safety_checker(folder: Path, *, objects: bool) -> None:
+    """A safety checker that objects to everything, or to nothing."""
+    small = {"hidden_size": 32, "intermediate_size": 37, "num_hidden_layers": 1, "num_attention_heads": 4}
+    checker = StableDiffusionSafetyChecker(
+        CLIPConfig(
+            text_config=small,
+            vision_config=small | {"image_size": 30, "patch_size": 10},
+            projection_dim=64,
+        )
+    )
+    with torch.no_grad():
+        for thresholds in (checker.concept_embeds_weights, checker.special_care_embeds_weights):
+            thresholds.fill_(-2.0 if objects else 2.0)  # of cosines
+    checker.save_pretrained(folder / "safety_checker", safe_serialization=True)
+    side = {"height": 30, "width": 30}
+    CLIPImageProcessor(size={"shortest_edge": 30}, crop_size=side).save_pretrained(
+        folder / "feature_extractor"
+    )
+    index = json.loads((folder / "model_index.json").read_bytes())
+    index["safety_checker"] = ["stable_diffusion", "StableDiffusionSafetyChecker"]
+    index["feature_extractor"] = ["transformers", "CLIPImageProcessor"]
+    index["requires_safety_checker"] = True
+    (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
 def append_settings(folder: Path, lines: str) -> None:

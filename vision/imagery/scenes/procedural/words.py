@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Any, Final, TypeVar
 
 from pydantic import JsonValue
@@ -137,7 +138,7 @@ def _table(meanings: list[_Meaning]) -> Table | None:
 
 
 def _pairs(meanings: list[_Meaning]) -> Iterator[tuple[_Meaning, _Meaning]]:
-    return zip(meanings, [*meanings[1:], None], strict=True)
+    return zip_longest(meanings, meanings[1:])
 
 
 def _first(meanings: list[_Meaning], kind: type[_Value]) -> _Value | None:
