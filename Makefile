@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO ?= demo
-EXTRAS := server,postgres,edge,modbus,mqtt,gpio,rtsp,parquet,training,imagery,ocr,demo,dev
+EXTRAS := server,postgres,edge,modbus,mqtt,gpio,rtsp,parquet,training,cutout,diffusion,imagery,ocr,demo,dev
 # where google/rpc/*.proto lie once installed
 COMMON = $$($(BIN)/python -c 'import google.rpc, pathlib; print(pathlib.Path(list(google.rpc.__path__)[0]).parents[1])')
 PROTOC = $(BIN)/python -m grpc_tools.protoc -Iproto -I$(COMMON)
