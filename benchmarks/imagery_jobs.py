@@ -1,10 +1,10 @@
 """What is left of ordered images when their workers are killed with -9 again and again; and what a worker takes that does nothing.
 
-    python benchmarks/imagery_jobs.py [--kills 100] --json
+    python benchmarks/imagery_jobs.py [--kills 100] [--real-kills 10] --json
 
-A real server, and real workers beside it, each killed at a random moment after it has taken up an order: while it gets ready, makes a scene,
-proves the lock in its second process, writes pictures, or checks. Then everything is finished, approved by a second person and exported by two
-callers at once.
+First with a stand-in for the scenes, so that many kills meet every step of keeping what was made; then with real workers beside a real server, each
+killed at a random moment after it has taken up an order. Then everything is finished, approved by a second person and exported by two callers at
+once.
 """
 
 import sys
@@ -27,6 +27,7 @@ from benchmarks.common import Figure, emit, parser
 from benchmarks.processes import Tree, stop
 from tests.e2e.ateliers import People, furnished, order, start_worker
 from tests.e2e.serving import serving
+from tests.server.imagery.kills import killed
 from vision.client import Client
 from vision.client.imagery_values import JobState
 from vision.errors import LoupeError
@@ -35,47 +36,51 @@ from vision.imagery.review import State
 ORDERS = 8
 COUNT = 4
 SIDE = 512
-LONGEST_S = 6.0  # of a life after an order was taken up: about as long as a candidate takes
 SEED = 20261128
 
 
 @dataclass
-class Account:
-    """What became of the orders."""
+class Real:
+    """What became of the real workers' orders.
+
+    Attributes:
+        in_the_middle: kills of a worker that was at an order.
+        exported: files; `exported_twice`: of these, those that went out as two.
+    """
 
     kills: int = 0
+    in_the_middle: int = 0
     lost: int = 0
-    made_twice: int = 0
+    twice: int = 0
     exported: int = 0
     exported_twice: int = 0
-    in_the_middle: int = 0  # kills of a worker that was at a candidate
     faults: list[str] = field(default_factory=list)
 
 
 def main() -> None:
     options = parser(__doc__ or "")
-    options.add_argument("--kills", type=int, default=100)
+    options.add_argument("--kills", type=int, default=100, help="with a stand-in for the scenes")
+    options.add_argument("--real-kills", type=int, default=10, help="of real workers beside a real server")
     given = options.parse_args()
-    emit(figures(kills=given.kills))
+    emit(figures(kills=given.kills, real_kills=given.real_kills))
 
 
-def figures(*, kills: int = 100) -> list[Figure]:
+def figures(*, kills: int = 100, real_kills: int = 10) -> list[Figure]:
     """Over so many kills."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        imagery = {**furnished(folder), "lease_s": 1.0, "max_failures": 100}
-        with serving(folder, imagery=imagery) as server:
-            people = People(server)
-            with people.client("kim") as kim, people.client("ada") as ada:
-                start_s, idle_mib = _idle(folder)
-                account = _killed(folder, kim, kills)
-                _exported(kim, ada, account)
-    note = f"{account.in_the_middle} of the kills while a candidate was being made; {'; '.join(account.faults) or 'no fault'}"
+        stand_in = killed(Path(name), kills, seed=SEED)
+    with tempfile.TemporaryDirectory() as name:
+        real, start_s, idle_mib = _real(Path(name), real_kills)
+    runs, faults = stand_in.kills + real.kills, [*stand_in.faults, *real.faults]
+    note = (
+        f"{stand_in.kills} kills over {stand_in.orders} orders with a stand-in, {real.kills} of real workers, {real.in_the_middle} of these at an "
+        f"order; {'; '.join(faults) or 'no fault'}"
+    )
     return [
-        Figure(name="imagery_orders_lost", value=account.lost, unit="orders", target="<= 0", runs=account.kills, note=note),
-        Figure(name="imagery_candidates_made_twice", value=account.made_twice, unit="images", target="<= 0", runs=account.kills),
+        Figure(name="imagery_orders_lost", value=stand_in.lost + real.lost, unit="orders", target="<= 0", runs=runs, note=note),
+        Figure(name="imagery_candidates_made_twice", value=stand_in.twice + real.twice, unit="images", target="<= 0", runs=runs),
         Figure(
-            name="imagery_exported_twice", value=account.exported_twice, unit="images", target="<= 0", runs=account.exported,
+            name="imagery_exported_twice", value=real.exported_twice, unit="images", target="<= 0", runs=real.exported,
             note="each asked for by two callers at once, and again",
         ),
         Figure(
@@ -84,6 +89,17 @@ def figures(*, kills: int = 100) -> list[Figure]:
         ),
         Figure(name="imagery_worker_idle_memory", value=round(idle_mib, 1), unit="MiB", note="without a scene model"),
     ]  # fmt: skip
+
+
+def _real(folder: Path, kills: int) -> tuple[Real, list[float], float]:
+    imagery = {**furnished(folder), "lease_s": 1.0, "max_failures": 100}
+    with serving(folder, imagery=imagery) as server:
+        people = People(server)
+        with people.client("kim") as kim, people.client("ada") as ada:
+            start_s, idle_mib = _idle(folder)
+            account = _killed(folder, kim, kills)
+            _exported(kim, ada, account)
+    return account, start_s, idle_mib
 
 
 def _idle(folder: Path, starts: int = 3) -> tuple[list[float], float]:
@@ -113,33 +129,39 @@ def _check_alive(process: "subprocess.Popen[str]") -> None:
         raise RuntimeError(f"expected a worker that runs, found that it ended with {process.returncode}")
 
 
-def _killed(folder: Path, kim: Client, kills: int) -> Account:
+def _killed(folder: Path, kim: Client, kills: int) -> Real:
     """Kill so many workers over orders that are renewed as they end, then let one finish all."""
-    account, chance = Account(), Random(SEED)  # noqa: S311  (no secret)
-    jobs = [_ordered(kim) for _ in range(ORDERS)]
+    account, chance = Real(), Random(SEED)  # noqa: S311  (no secret)
+    jobs = [_ordered(kim)]
+    _finish(folder, kim, jobs)
+    longest_s = 1.5 * max(one.device_s for one in kim.imagery.get(jobs[0]).candidates)
+    jobs += [_ordered(kim) for _ in range(ORDERS - 1)]
     while account.kills < kills:
-        before = _attempts(kim, jobs)
-        victim = start_worker(folder, "--name", f"victim-{account.kills}")
+        before, name = _attempts(kim, jobs), f"victim-{account.kills}"
+        victim = start_worker(folder, "--name", name)
         while _attempts(kim, jobs) == before:
             if _open(kim, jobs) == 0:
                 jobs.append(_ordered(kim))
             time.sleep(0.05)
-        time.sleep(chance.uniform(0, LONGEST_S))
-        account.in_the_middle += any(
-            job.worker == f"victim-{account.kills}" and job.state is JobState.RUNNING
-            for job in kim.imagery.jobs(limit=500)
-        )
+        time.sleep(chance.uniform(0, longest_s))
+        busy = [job.worker for job in kim.imagery.jobs(state=JobState.RUNNING, limit=500)]
         victim.kill()
         victim.communicate()
         account.kills += 1
+        account.in_the_middle += name in busy
+    _finish(folder, kim, jobs)
+    _count(kim, jobs, account)
+    return account
+
+
+def _finish(folder: Path, kim: Client, jobs: Sequence[str]) -> None:
+    """Have one worker finish all that is open."""
     survivor = start_worker(folder, "--name", "survivor")
     while _open(kim, jobs):
         _check_alive(survivor)
         time.sleep(0.5)
     stop(survivor)
     survivor.communicate()
-    _count(kim, jobs, account)
-    return account
 
 
 def _ordered(kim: Client) -> str:
@@ -154,17 +176,17 @@ def _open(kim: Client, jobs: Sequence[str]) -> int:
     return sum(not job.state.ended for job in kim.imagery.jobs(limit=500) if job.id in set(jobs))
 
 
-def _count(kim: Client, jobs: Sequence[str], account: Account) -> None:
+def _count(kim: Client, jobs: Sequence[str], account: Real) -> None:
     for job_id in jobs:
         job = kim.imagery.get(job_id)
         if job.state is not JobState.DONE or any(one.state is not State.CHECKED for one in job.candidates):
             account.lost += 1
             account.faults.append(f"{job_id}: {job.state} {job.reason}")
         acts = Counter((event.number, event.act) for event in kim.imagery.history(job_id))
-        account.made_twice += sum(count > 1 for count in acts.values())
+        account.twice += sum(count > 1 for count in acts.values())
 
 
-def _exported(kim: Client, ada: Client, account: Account) -> None:
+def _exported(kim: Client, ada: Client, account: Real) -> None:
     """Every second candidate, by two at once and once more; a file must have gone out once."""
     with ThreadPoolExecutor(2) as threads:
         for job in kim.imagery.jobs(state=JobState.DONE, limit=500):
