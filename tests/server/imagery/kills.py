@@ -4,6 +4,7 @@ They make real pictures by plain arithmetic, quickly, so that many kills meet ev
 a row and the next, in the middle of a heartbeat.
 """
 
+import logging
 import multiprocessing
 import threading
 import time
@@ -14,6 +15,8 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from random import Random
 from typing import Final
+
+import structlog
 
 from server.imagery.worker import Habits, Worker
 from server.storage.blobs import open_blobs
@@ -83,6 +86,7 @@ def _start(
 
 
 def _work(folder: Path, name: str, once: bool) -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     habits = Habits(name=name, lease_s=LEASE_S, poll_s=0.02, once=once)
     queue = ImageryQueue(open_database(_url(folder)), max_failures=1000)
     studio = GreyStudio(steps=3, step_s=0.01)

@@ -30,6 +30,10 @@ def job(**changed: Any) -> imagery_pb2.Job:
     return imagery_pb2.Job(**values | changed)
 
 
+def candidate(**changed: Any) -> imagery_pb2.Candidate:
+    return imagery_pb2.Candidate(**{"number": 1, "state": imagery_pb2.CANDIDATE_STATE_DRAFT} | changed)
+
+
 def test_an_order_travels_with_all_of_its_brief(tmp_path: Path) -> None:
     (tmp_path / "photo.png").write_bytes(PHOTO)
     order = ImageOrder(
@@ -126,11 +130,8 @@ def test_a_candidate_comes_with_its_reports_and_facts_as_values() -> None:
         (lambda: imagery_answers.job(imagery_pb2.Job()), "job: expected one, found none"),
         (lambda: imagery_answers.job(job(state=0)), "job.state: expected one of"),
         (lambda: imagery_answers.job(job(state=99)), "found 99"),
-        (lambda: imagery_answers.candidate(imagery_pb2.Candidate(state=99)), "candidate.state"),  # type: ignore[arg-type]
-        (
-            lambda: imagery_answers.candidate(imagery_pb2.Candidate(state=1, facts="[]")),
-            "expected a JSON object, found list",
-        ),  # type: ignore[arg-type]
+        (lambda: imagery_answers.candidate(candidate(state=99)), "candidate.state"),
+        (lambda: imagery_answers.candidate(candidate(facts="[]")), "expected a JSON object, found list"),
         (
             lambda: imagery_answers.report(imagery_pb2.ComplianceReport(json="{")),
             "report.json: expected JSON",
