@@ -65,8 +65,8 @@ def open_atelier(config: Imagery, database: Database, pool: DecodePool, limits: 
 def page_of(
     config: Config, atelier: Atelier, tokens: CachedTokens, limits: ImageLimits
 ) -> Sequence[BaseRoute]:
-    """Where the page is; nowhere where it is off, or where its tokens would travel beyond this machine in plain text."""
-    if not config.imagery.page or config.http is None or not config.http.loopback:
+    """Where the page is, if it is shown."""
+    if not config.page_shown:
         return ()
 
     async def identify(token: str) -> Principal:

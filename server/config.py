@@ -259,6 +259,11 @@ class Config(_Section):
         return self.tls.enabled or not self.listen.loopback
 
     @property
+    def page_shown(self) -> bool:
+        """Whether the designers' page is served: on loopback alone, since `http` has no TLS to carry tokens in."""
+        return self.imagery.page and self.http is not None and self.http.loopback
+
+    @property
     def signature_required(self) -> bool:
         """Whether unsigned bundles are refused, as far as this configuration says; see `bundle_trust`."""
         asked = self.trust.require_signature

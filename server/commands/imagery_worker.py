@@ -41,6 +41,13 @@ def worker(
             "--generator", help="Take only orders of these; may come several times.", show_default=False
         ),
     ] = [],  # noqa: B006  (typer reads the default)
+    device: Annotated[
+        str, typer.Option(help="What a trained scene model runs on: cpu, cuda, cuda:N.")
+    ] = "cpu",
+    dtype: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
+    threads: Annotated[
+        int, typer.Option(min=1, help="Of the processor; another number may give other pixels.")
+    ] = 1,
     once: Annotated[bool, typer.Option("--once", help="Leave when no order waits.")] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="Logs as JSON, one line an event.")] = False,
     json: JsonFlag = False,
@@ -66,7 +73,13 @@ def worker(
     database = open_database(effective.storage.database)
     try:
         queue = ImageryQueue(database, max_failures=effective.imagery.max_failures)
-        studio = SceneStudio(models=effective.imagery.models, classifiers=_classifiers(effective))
+        studio = SceneStudio(
+            models=effective.imagery.models,
+            device=device,
+            dtype=dtype,
+            threads=threads,
+            classifiers=_classifiers(effective),
+        )
         output.say(f"worker {habits.name}: waiting for orders")
         ends = Worker(queue, open_blobs(effective.imagery.images), studio, habits, leaving).run(
             lambda work, end: _tell(output, work, end)

@@ -5,12 +5,13 @@ Files are signed with the configured certificate; where none is configured, noth
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from pydantic import JsonValue
 
 from server.config import Imagery
 from server.imagery.ports import Subject
-from vision.errors import StateError
+from vision.errors import MissingExtraError, StateError
 from vision.imagery.approval import approval_digest
 from vision.imagery.certificates import Signer, read_signer
 from vision.imagery.compliance import check, rule_set, rule_sets
@@ -85,9 +86,12 @@ def open_desk(config: Imagery) -> MarketDesk:
     Raises:
         SettingsError: certificate or key cannot be used.
         ImageryError: there is no such label policy, or it does not take the producer.
+        MissingExtraError: there is a certificate, and nothing installed to sign with.
     """
     signer = None
     if config.signing_chain is not None and config.signing_key is not None:
+        if find_spec("c2pa") is None:
+            raise MissingExtraError("imagery", "c2pa")
         signer = read_signer(config.signing_chain, config.signing_key)
     desk = MarketDesk(usual=config.label_policy, producer=config.producer or None, signer=signer)
     desk.policy("", None)

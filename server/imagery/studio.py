@@ -23,19 +23,23 @@ class SceneStudio:
 
     Attributes:
         models: the folder of scene models; absent: those that Loupe carries.
-        device: what its seconds are spent on.
+        device, dtype, threads: what a trained model runs on, as `vision.imagery.create.generator_named` takes them.
         classifiers: asked of every image.
     """
 
     models: Path | None = None
     device: str = "cpu"
+    dtype: str = "float32"
+    threads: int = 1
     classifiers: Classifiers = field(default_factory=Classifiers)
     _open: SceneGenerator | None = field(default=None, init=False)
 
     def sit(self, photo: bytes, mask: bytes | None, brief: Brief) -> "SceneSitting":
         if self._open is None or self._open.name != brief.generator:
             self.clear()  # two scene models need not fit into memory
-            self._open = generator_named(brief.generator, self.models)
+            self._open = generator_named(
+                brief.generator, self.models, device=self.device, dtype=self.dtype, threads=self.threads
+            )
         assessor = Assessor(prepared=prepare(photo, mask, brief), brief=brief, classifiers=self.classifiers)
         return SceneSitting(assessor=assessor, generator=self._open)
 

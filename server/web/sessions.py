@@ -59,9 +59,10 @@ class Sessions:
 
     def find(self, cookie: str) -> Session | None:
         session = self._open.get(cookie)
-        if session is None or self._clock() < session.ends:
-            return session
-        return self.close(cookie)
+        if session is not None and self._clock() >= session.ends:
+            self.close(cookie)
+            return None
+        return session
 
     def close(self, cookie: str) -> None:
         self._open.pop(cookie, None)

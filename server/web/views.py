@@ -112,6 +112,7 @@ class Views:
             "job": shown.job,
             "brief": shown.job.brief,
             "cards": cards,
+            "silent": shown.job.leased_until is not None and shown.job.leased_until < datetime.now(UTC),
             "seconds": sum(shown.seconds.values()),
         }
 

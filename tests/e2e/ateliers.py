@@ -84,13 +84,13 @@ def worker(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
         process.communicate(timeout=PATIENCE_S)
 
 
-def start_worker(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+def start_worker(folder: Path, *arguments: str, stderr: int = subprocess.DEVNULL) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [LOUPE, "imagery", "worker", "--config", "loupe.toml", "--log-json", "--json", *arguments],
         cwd=folder,
         env=clean_environment(folder) | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=stderr,
         text=True,
     )
 

@@ -342,7 +342,7 @@ def test_a_trusted_key_that_is_none_is_named(pem: Path, nobodys: Settings) -> No
 
 def test_the_effective_configuration_is_shown_without_passwords() -> None:
     storage = {"database": "postgresql://ada:hunter2@db/loupe", "blobs": "s3://key:hunter2@bucket/images"}
-    config = configured(http="", storage=storage)
+    config = configured(http="", storage=storage, imagery={"images": "s3://key:hunter2@bucket/imagery"})
     shown = show(config)
     assert json.loads(json.dumps(shown)) == shown
     assert shown["storage"]["database"] == "postgresql://ada:***@db/loupe"
@@ -360,3 +360,26 @@ def test_what_is_shown_means_the_same_when_it_is_read() -> None:
 def test_a_configuration_does_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         configured().drain_s = 3.0
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"), [("signing_chain", "signing_key"), ("signing_key", "signing_chain")]
+)
+def test_images_are_signed_with_chain_and_key_or_not_at_all(pem: Path, given: str, missing: str) -> None:
+    with pytest.raises(ValidationError, match=f"signing_chain and signing_key together, found no {missing}"):
+        configured(imagery={given: pem})
+    assert configured(imagery={given: pem, missing: pem}).imagery.signing_key == pem
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ({}, True),
+        ({"http": "unix:/run/loupe.sock"}, True),
+        ({"http": ""}, False),
+        ({"http": "0.0.0.0:8080", "http_expose": True}, False),
+        ({"imagery": {"page": False}}, False),
+    ],
+)
+def test_the_designers_page_is_never_beyond_this_machine(values: dict[str, Any], shown: bool) -> None:
+    assert configured(**values).page_shown is shown

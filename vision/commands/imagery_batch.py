@@ -190,7 +190,7 @@ def _follow_all(client: "Client", rows: list[Row], out: Path) -> None:
 def _note(row: Row, job: "ImageJob") -> None:
     row.state = job.state.value
     row.error = job.reason if job.state == "failed" else ""
-    row.candidates = Counter(one.state.value for one in job.candidates)
+    row.candidates = dict(Counter(one.state.value for one in job.candidates))
 
 
 def _write(out: Path, rows: list[Row]) -> None:

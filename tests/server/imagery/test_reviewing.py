@@ -4,6 +4,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -60,7 +61,7 @@ class House:
         self.orders = Orders(self.jobs, self.events, self.books, self.blobs, self.desk, ImageLimits())
         self.reviewing = Reviewing(self.jobs, self.events, self.books, self.blobs, self.desk)
 
-    async def made(self, by: Principal = KIM, **changes: object) -> str:
+    async def made(self, by: Principal = KIM, **changes: Any) -> str:
         """The id of an order that was carried out."""
         shown, _ = await self.orders.place(Asked(brief=brief(**changes), photo=photo()), by)
         Worker(
@@ -71,7 +72,7 @@ class House:
     async def decide(self, job_id: str, act: Act, by: Principal, reason: str = "") -> Candidate:
         return await self.reviewing.decide(Decision(job_id=job_id, number=1, act=act, reason=reason), by)
 
-    async def approved(self, **changes: object) -> str:
+    async def approved(self, **changes: Any) -> str:
         job_id = await self.made(**changes)
         await self.decide(job_id, Act.PROPOSE, KIM)
         await self.decide(job_id, Act.APPROVE, ADA, "the handle is whole")

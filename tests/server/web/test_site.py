@@ -7,9 +7,9 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import pytest
@@ -367,7 +367,7 @@ def test_the_same_form_sent_twice_is_one_order(house: House, kim: Visitor) -> No
     ],
 )
 def test_an_order_that_cannot_be_carried_out_is_told_by_its_field(
-    house: House, kim: Visitor, changed: dict[str, str | list[str]], words: str
+    house: House, kim: Visitor, changed: dict[str, Any], words: str
 ) -> None:
     answer = kim.order(**changed)
     assert answer.status == 400
@@ -439,6 +439,16 @@ def test_a_running_order_is_stopped_by_its_button(house: House, kim: Visitor) ->
     assert "cancelled" in page
     assert "by kim" in page
     assert "Stop this order" not in page
+
+
+def test_an_order_whose_worker_has_gone_silent_says_so(house: House, kim: Visitor) -> None:
+    path = kim.order().place.removeprefix(f"{PATH}/")
+    long_ago = datetime.now(UTC) - timedelta(minutes=5)
+    ImageryQueue(house.database).take(worker="gone", device="cpu", now=long_ago, lease=timedelta(seconds=30))
+    page = kim.get(path).text
+    assert "by worker gone, which has gone silent" in page
+    house.work()
+    assert "silent" not in kim.get(path).text
 
 
 # --- people

@@ -1,0 +1,26 @@
+"""Workers killed with -9 at random moments lose no order, make no candidate twice and leave no torn picture."""
+
+from pathlib import Path
+
+import pytest
+
+from server.storage.database import open_database
+from tests.server.imagery.kills import COUNT, killed
+
+pytestmark = pytest.mark.slow
+
+
+def test_whenever_workers_are_killed_every_order_is_finished_once(tmp_path: Path) -> None:
+    account = killed(tmp_path, 25, seed=20261128)
+
+    assert (account.kills, account.lost, account.twice) == (25, 0, 0), account.faults
+    assert account.candidates == COUNT * account.orders
+    database = open_database(f"sqlite:///{tmp_path / 'results.db'}")
+    try:
+        with database.reading() as connection:
+            cut_short = connection.exec_driver_sql(
+                "SELECT count(*) FROM imagery_attempts WHERE outcome = 'lost'"
+            ).scalar_one()
+    finally:
+        database.close()
+    assert cut_short >= 5, "most kills came while nobody worked, and proved nothing"
