@@ -22,9 +22,10 @@ _SETTINGS: Final = """\
 licence = "Apache-2.0"
 words = "studio"
 steps = 25
-guidance = 2.0
+guidance = 1.5
 native_px = 64
 fixed_size = true
+calm = 0.05
 """
 
 

@@ -70,6 +70,7 @@ class ModelSettings(_Value):
 
     Attributes:
         fixed_size: scenes of any shape are made as a square and stretched; else in the shape asked for.
+        calm: how much noise is taken from what the model paints, as `enlarge.calmed` does it; for small models.
     """
 
     licence: str = Field(min_length=1, max_length=200)
@@ -79,6 +80,7 @@ class ModelSettings(_Value):
     negative: str = Field(default="", max_length=1000)
     native_px: int = Field(default=512, ge=16, le=2048, multiple_of=8)
     fixed_size: bool = False
+    calm: float = Field(default=0.0, ge=0.0, le=0.5)
     words: Words = Words.FREE
     controlnet: _Path | None = None
     control: Control | None = None
