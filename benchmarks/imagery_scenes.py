@@ -179,7 +179,7 @@ def _overhead(generator: DiffusionScenes) -> Figure:
     def bare() -> None:
         pipeline(
             prompt=prompt,
-            negative_prompt=settings.negative,
+            negative_prompt=settings.negative or None,
             num_inference_steps=settings.steps,
             guidance_scale=settings.guidance,
             generator=torch.Generator("cpu").manual_seed(1),

@@ -120,7 +120,7 @@ class DiffusionScenes:
             with torch.inference_mode():
                 made = pipeline(
                     prompt=prompt.text,
-                    negative_prompt=self._settings.negative,
+                    negative_prompt=self._settings.negative or None,  # which is not the same to SDXL
                     num_inference_steps=self._settings.steps,
                     guidance_scale=self._settings.guidance,
                     generator=torch.Generator("cpu").manual_seed(ask.seed),

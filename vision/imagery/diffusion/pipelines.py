@@ -56,6 +56,8 @@ def load_pipeline(admitted: Admitted, machinery: Machinery) -> Any:
         "local_files_only": True,
         "use_safetensors": True,
     }
+    if admitted.settings.variant:
+        options["variant"] = admitted.settings.variant
     if admitted.xl:
         options["add_watermarker"] = False  # it changes pixels that have to be pure white
     elif not admitted.checks_safety:
