@@ -5,11 +5,9 @@ from typing import Annotated
 
 import typer
 
-from training.scenes.fit import fit
-from training.scenes.pack import code_digest
 from training.scenes.run import SceneRun
 from vision.commands.output import JsonFlag, Output
-from vision.errors import LoupeError
+from vision.errors import LoupeError, MissingExtraError
 
 
 def train_scenes(
@@ -31,6 +29,11 @@ def train_scenes(
     Example: `loupe imagery train-scenes --out run --minutes 60`
     """
     output = Output(json)
+    try:
+        from training.scenes.fit import fit  # noqa: PLC0415  (parts of an extra that other training does without)
+        from training.scenes.pack import code_digest  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("training,diffusion", error.name or "diffusers") from error
     run = SceneRun(
         code=code_digest(),
         seed=seed,

@@ -15,16 +15,19 @@ import vision.imagery.scenes.procedural
 from training.scenes.painter import Painter, scheduler
 from training.scenes.run import SceneRun
 from vision.files import atomic_folder, write_json
+from vision.imagery.diffusion.admission import admit
 from vision.imagery.diffusion.patch_pca import PatchPca
+from vision.imagery.diffusion.settings import FILE
 
 _SETTINGS: Final = """\
 # How Loupe asks this model; see vision/imagery/diffusion/settings.py.
 licence = "Apache-2.0"
 words = "studio"
 steps = 25
-guidance = 2.0
+guidance = 1.5
 native_px = 64
 fixed_size = true
+calm = 0.05
 """
 
 
@@ -48,8 +51,17 @@ def write_model(
     )
     with atomic_folder(folder) as unfinished:
         pipeline.save_pretrained(unfinished, safe_serialization=True)
-        (unfinished / "loupe-model.toml").write_text(_SETTINGS, encoding="utf-8")
         write_json(unfinished / "provenance.json", _provenance(run))
+        write_settings(unfinished)
+
+
+def write_settings(folder: Path) -> None:
+    """How to ask the model, with every file beside it pinned."""
+    path = folder / FILE
+    path.write_text(_SETTINGS, encoding="utf-8")
+    files = {name: digest for name, digest in admit(folder).files.items() if name != FILE}
+    pins = "".join(f'"{name}" = "{digest}"\n' for name, digest in sorted(files.items()))
+    path.write_text(f"{_SETTINGS}[pinned]\n{pins}", encoding="utf-8")
 
 
 def _provenance(run: SceneRun) -> dict[str, object]:

@@ -125,9 +125,10 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _files(folder: Path) -> list[Path]:
+    """All files but hidden ones, of which nothing is ever loaded."""
     paths = []
     for path in sorted(folder.rglob("*")):
-        if path.is_dir():
+        if path.is_dir() or any(part.startswith(".") for part in path.relative_to(folder).parts):
             continue
         if not path.resolve().is_relative_to(folder.resolve()) and not _in_hub_cache(folder, path):
             raise ImageryError(f"{path}: expected files of this folder, found a link out of it")

@@ -21,7 +21,7 @@ from vision.errors import ImageryError
 from vision.image import Pixels
 from vision.imagery.brief import Layout
 from vision.imagery.diffusion.admission import Admitted
-from vision.imagery.diffusion.enlarge import CRISP, SMOOTH, enlarged
+from vision.imagery.diffusion.enlarge import CRISP, SMOOTH, calmed, enlarged
 from vision.imagery.diffusion.maps import control_map
 from vision.imagery.diffusion.pipelines import Machinery
 from vision.imagery.diffusion.preview import Preview
@@ -86,7 +86,8 @@ class DiffusionScenes:
         torch.set_num_threads(self._machinery.threads)
         painted = self._painted(ask, prompt, own_wh, on_step)
         kernel = SMOOTH if self._settings.native_px < _SMALL_PX else CRISP
-        image_hwc = enlarged(painted, ask.size_wh, seed=ask.seed, kernel=kernel)
+        calm = calmed(painted, self._settings.calm)
+        image_hwc = enlarged(calm, ask.size_wh, seed=ask.seed, kernel=kernel)
         return Scene(
             image_hwc=image_hwc,
             layout=self._layout(prompt, image_hwc),
@@ -119,7 +120,7 @@ class DiffusionScenes:
             with torch.inference_mode():
                 made = pipeline(
                     prompt=prompt.text,
-                    negative_prompt=self._settings.negative,
+                    negative_prompt=self._settings.negative or None,  # which is not the same to SDXL
                     num_inference_steps=self._settings.steps,
                     guidance_scale=self._settings.guidance,
                     generator=torch.Generator("cpu").manual_seed(ask.seed),
@@ -183,6 +184,7 @@ class DiffusionScenes:
             "steps": settings.steps,
             "guidance": settings.guidance,
             "painted_wh": list(own_wh),
+            "calm": settings.calm,
             "control": settings.control.value if settings.control is not None else None,
             "loras": [{"file": lora.file, "scale": lora.scale} for lora in settings.loras],
             "licence": settings.licence,

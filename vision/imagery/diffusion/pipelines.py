@@ -56,6 +56,8 @@ def load_pipeline(admitted: Admitted, machinery: Machinery) -> Any:
         "local_files_only": True,
         "use_safetensors": True,
     }
+    if admitted.settings.variant:
+        options["variant"] = admitted.settings.variant
     if admitted.xl:
         options["add_watermarker"] = False  # it changes pixels that have to be pure white
     elif not admitted.checks_safety:
@@ -119,9 +121,11 @@ def _add_lora(pipeline: Any, path: Path, name: str) -> None:
     try:
         with safe_open(path, "pt") as file:
             expected = sum(1 for key in file.keys() if not key.endswith("alpha"))  # noqa: SIM118  (no mapping)
-        pipeline.load_lora_weights(
-            path.parent, weight_name=path.name, adapter_name=name, local_files_only=True
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Already found a `peft_config`")  # the LoRA before this one's
+            pipeline.load_lora_weights(
+                path.parent, weight_name=path.name, adapter_name=name, local_files_only=True
+            )
     except _BROKEN as error:
         raise ImageryError(f"{path}: expected a LoRA for this model: {str(error)[:300]}") from error
     parts = [getattr(pipeline, part, None) for part in ("unet", "text_encoder", "text_encoder_2")]

@@ -46,8 +46,8 @@ class Control(StrEnum):
 
 def _inside(path: str) -> str:
     parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or ".." in parts or "\\" in path:
-        raise ValueError(f"expected a path inside the model's folder, found '{path}'")
+    if not parts or path.startswith("/") or "\\" in path or any(part.startswith(".") for part in parts):
+        raise ValueError(f"expected a path inside the model's folder, nothing hidden, found '{path}'")
     return path
 
 
@@ -69,7 +69,9 @@ class ModelSettings(_Value):
     """As the module says.
 
     Attributes:
+        variant: of the weights' files, such as `fp16`, where they carry one in their names.
         fixed_size: scenes of any shape are made as a square and stretched; else in the shape asked for.
+        calm: how much noise is taken from what the model paints, as `enlarge.calmed` does it; for small models.
     """
 
     licence: str = Field(min_length=1, max_length=200)
@@ -77,8 +79,10 @@ class ModelSettings(_Value):
     steps: int = Field(default=25, ge=1, le=200)
     guidance: float = Field(default=7.0, ge=0.0, le=30.0)
     negative: str = Field(default="", max_length=1000)
+    variant: str = Field(default="", pattern=r"^[a-z0-9]{0,16}$")
     native_px: int = Field(default=512, ge=16, le=2048, multiple_of=8)
     fixed_size: bool = False
+    calm: float = Field(default=0.0, ge=0.0, le=0.5)
     words: Words = Words.FREE
     controlnet: _Path | None = None
     control: Control | None = None

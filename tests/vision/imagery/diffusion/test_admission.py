@@ -158,7 +158,10 @@ def link_out(folder: Path) -> None:
         (no_licence, r"loupe-model.toml: licence: expected a value, found none"),
         (unknown_setting, r"loupe-model.toml: stpes: expected one of"),
         (missing_lora, r"brand.safetensors: expected a LoRA's .safetensors file, found none"),
-        (escaping_lora, r"expected a path inside the model's folder, found '../brand.safetensors'"),
+        (
+            escaping_lora,
+            r"expected a path inside the model's folder, nothing hidden, found '../brand.safetensors'",
+        ),
         (pickled_lora, r"brand.txt: expected a LoRA's .safetensors file"),
         (controlnet_alone, r"expected controlnet and control together, found one of them"),
         (missing_controlnet, r"controlnet/config.json: expected a file"),
@@ -172,6 +175,14 @@ def test_a_folder_is_refused_with_what_is_wrong_with_it(folder: Path, spoil: Cha
 
     with pytest.raises(ImageryError, match=complaint):
         admit(folder)
+
+
+def test_hidden_files_are_passed_over(folder: Path) -> None:
+    before = admit(folder).digest
+    (folder / ".cache").mkdir()
+    (folder / ".cache" / "download.lock").write_text("")
+
+    assert admit(folder).digest == before
 
 
 def pins(folder: Path) -> str:

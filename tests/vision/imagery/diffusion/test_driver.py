@@ -254,6 +254,15 @@ def test_weights_cut_short_are_named_with_their_folder(folder: Path) -> None:
         open_generator(folder)
 
 
+def test_weights_of_a_variant_are_found_under_its_name(folder: Path) -> None:
+    before = painted(folder)
+    for weights in folder.rglob("*.safetensors"):
+        weights.rename(weights.with_suffix(".fp16.safetensors"))
+    append_settings(folder, 'variant = "fp16"\n')
+
+    assert np.array_equal(painted(folder), before)
+
+
 def test_a_safety_checker_that_objects_ends_the_scene_with_a_reason(folder: Path) -> None:
     add_safety_checker(folder, objects=True)
     generator = open_generator(folder)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vision.imagery.diffusion.enlarge import CRISP, SMOOTH, enlarged
+from vision.imagery.diffusion.enlarge import CRISP, SMOOTH, calmed, enlarged
 
 KERNELS = [SMOOTH, CRISP]
 
@@ -43,3 +43,15 @@ def test_the_smooth_kernel_takes_the_grid_away_that_the_crisp_one_keeps() -> Non
     smooth, crisp = (enlarged(noisy, (512, 512), seed=0, kernel=kernel).std() for kernel in KERNELS)
 
     assert smooth < 0.75 * crisp
+
+
+def test_noise_is_calmed_and_an_edge_stays() -> None:
+    edge = np.full((32, 32, 3), 0.3, np.float32)
+    edge[16:] = 0.8
+    noisy = edge + np.random.default_rng(0).normal(0, 0.02, edge.shape).astype(np.float32)
+
+    calm = calmed(noisy, 0.05)
+
+    assert calm[:15].std() < 0.5 * noisy[:15].std()
+    assert (calm[16] - calm[15]).mean() == pytest.approx(0.5, abs=0.03)
+    assert np.array_equal(calmed(noisy, 0.0), noisy)
