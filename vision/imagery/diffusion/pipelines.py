@@ -3,6 +3,7 @@
 What libraries say of a broken folder in their own errors is said again as ours, with the folder's name.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
