@@ -73,7 +73,7 @@ def figures(*, kills: int = 100, real_kills: int = 10) -> list[Figure]:
         real, start_s, idle_mib = _real(Path(name), real_kills)
     runs, faults = stand_in.kills + real.kills, [*stand_in.faults, *real.faults]
     note = (
-        f"{stand_in.kills} kills over {stand_in.orders} orders with a stand-in, {real.kills} of real workers, {real.in_the_middle} of these at an "
+        f"{stand_in.kills} kills over {stand_in.orders} orders with a stand-in, {stand_in.cut_short} of these at an order; {real.kills} of real workers, {real.in_the_middle} of these at an "
         f"order; {'; '.join(faults) or 'no fault'}"
     )
     return [

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -26,6 +26,7 @@ from server.web.site import PATH, Page, site
 from server.web.views import Views
 from vision.image import ImageLimits
 from vision.imagery.brief import PLAIN_WHITE, PROCEDURAL, STUDIO
+from vision.imagery.cutout.photo import PHOTO_LIMITS
 
 _CARRIED: Final = (STUDIO, PROCEDURAL, PLAIN_WHITE)
 
@@ -54,7 +55,9 @@ def open_atelier(config: Imagery, database: Database, pool: DecodePool, limits: 
     blobs, desk = open_blobs(config.images), open_desk(config)
     jobs, events, books = ImageryJobs(database), ImageryEvents(database), ImageryBooks(database)
     services = ImageryServices(
-        orders=Orders(jobs, events, books, blobs, desk, limits),
+        orders=Orders(
+            jobs, events, books, blobs, desk, replace(limits, min_side_px=PHOTO_LIMITS.min_side_px)
+        ),
         reviewing=Reviewing(jobs, events, books, blobs, desk),
         desk=desk,
         pool=pool,

@@ -8,7 +8,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
 from typing import Any, Final
 
@@ -149,10 +149,7 @@ class Orders:
     def _list(self, wanted: Wanted, after: str) -> Sequence[tuple[Job, Sequence[State]]]:
         if after:
             last = self._jobs.find(after)
-            wanted = Wanted(
-                state=wanted.state, requester=wanted.requester, holding=wanted.holding,
-                before=(last.created_at, last.id), limit=wanted.limit,
-            )  # fmt: skip
+            wanted = replace(wanted, before=(last.created_at, last.id))
         jobs = self._jobs.all(wanted)
         states = self._jobs.states([job.id for job in jobs])
         return [(job, states[job.id]) for job in jobs]

@@ -72,10 +72,10 @@ class Views:
         self._templates.globals["Role"] = Role
 
     def login(self, complaint: str = "") -> str:
-        return self._page("login", Viewer(), complaint=complaint)
+        return self._rendered("login", Viewer(), complaint=complaint)
 
     def complaint(self, viewer: Viewer, status: int, message: str) -> str:
-        return self._page("complaint", viewer, status=status, message=message)
+        return self._rendered("complaint", viewer, status=status, message=message)
 
     def jobs(
         self,
@@ -86,7 +86,7 @@ class Views:
         request_id: str,
         more: bool,
     ) -> str:
-        return self._page(
+        return self._rendered(
             "jobs",
             viewer,
             jobs=jobs,
@@ -97,7 +97,7 @@ class Views:
         )
 
     def job(self, viewer: Viewer, shown: Shown, events: Sequence[tuple[int, Event]]) -> str:
-        return self._page("job", viewer, **self._job(viewer, shown, events))
+        return self._rendered("job", viewer, **self._job(viewer, shown, events))
 
     def live(self, viewer: Viewer, shown: Shown, events: Sequence[tuple[int, Event]]) -> str:
         """What of a job's page changes while somebody looks at it."""
@@ -115,9 +115,6 @@ class Views:
             "silent": shown.job.leased_until is not None and shown.job.leased_until < datetime.now(UTC),
             "seconds": sum(shown.seconds.values()),
         }
-
-    def _page(self, name: str, viewer: Viewer, **values: Any) -> str:
-        return self._rendered(name, viewer, **values)
 
     def _rendered(self, name: str, viewer: Viewer, **values: Any) -> str:
         return self._templates.get_template(f"{name}.html.j2").render(viewer=viewer, **values)
@@ -155,6 +152,7 @@ def _card(viewer: Viewer, shown: Shown, candidate: Candidate, events: Sequence[E
         len(events),
         making and (job.step, job.revision),
         len(candidate.reports),
+        job.state.ended,
     ]
     return Card(
         candidate=candidate,

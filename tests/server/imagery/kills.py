@@ -32,7 +32,7 @@ from vision.imagery.review import State
 LEASE_S: Final = 1.0
 COUNT: Final = 4
 _AHEAD: Final = 3  # orders that wait at any time
-_LONGEST_S: Final = 0.4
+_LONGEST_S: Final = 1.5  # between two kills: several candidates
 
 
 @dataclass(slots=True)
@@ -40,14 +40,14 @@ class Account:
     """What became of the orders.
 
     Attributes:
-        turns: how workers' turns ended, by their outcome.
-        faults: what is wrong with them; none is what is promised.
+        cut_short: how many turns at an order a kill has ended.
+        faults: what is wrong with the orders; none is what is promised.
     """
 
     kills: int = 0
+    cut_short: int = 0
     orders: int = 0
     candidates: int = 0
-    turns: Counter[str] = field(default_factory=Counter)
     lost: int = 0
     twice: int = 0
     faults: list[str] = field(default_factory=list)
@@ -131,7 +131,6 @@ def _count(folder: Path, placed: list[str]) -> Account:
         for job_id in placed:
             job, candidates = jobs.find(job_id), jobs.candidates(job_id)
             account.candidates += len(candidates)
-            account.turns[job.state.value] += 1
             if job.state is not JobState.DONE or any(one.state is not State.CHECKED for one in candidates):
                 account.lost += 1
                 account.faults.append(f"{job_id}: {job.state}: {job.reason}")
@@ -144,6 +143,7 @@ def _count(folder: Path, placed: list[str]) -> Account:
                     one.alpha_sha256,
                 ):
                     blobs.get(sha256 or "")  # raises where a kill left a torn picture
+            account.cut_short += job.attempt - 1
             acts = Counter((number, event.act) for number, event in events.of(job_id))
             account.twice += sum(times > 1 for times in acts.values())
     finally:
