@@ -21,6 +21,7 @@ from vision.image import Pixels, encode_jpeg
 from vision.imagery.brief import STUDIO, Layout
 from vision.imagery.diffusion.generator import DiffusionScenes
 from vision.imagery.diffusion.opening import open_generator
+from vision.imagery.diffusion.prompts import prompt_of
 from vision.imagery.scenes.procedural import lexicon
 from vision.imagery.scenes.procedural.reading import Read, Reader, layout_of
 from vision.imagery.scenes.procedural.render import render
@@ -120,34 +121,37 @@ def _words(studio: Studio, rng: np.random.Generator) -> str:
 
 
 def _laid_out(generator: DiffusionScenes) -> list[Figure]:
-    """How far the table's edge is from where it was asked for, with the layout told to the model and without."""
+    """How far the table's edge is from where it was asked for, and how often the light is where it was, with the layout's map and without."""
     rng = np.random.default_rng(9)
-    errors: dict[str, list[float]] = {"with": [], "without": []}
+    asks = []
     for number in range(_LAYOUTS):
-        asked = round(float(rng.uniform(0.3, 0.8)), 2)
-        words = _words(any_studio(rng), rng)
-        for name, layout in (("with", Layout(horizon=asked)), ("without", Layout())):
-            scene = generator.generate(_ask(words, number, 256, layout), _silent)
-            errors[name].append(abs((layout_of(scene.image_hwc).horizon or 0) - asked))
-    told, untold = (float(np.mean(errors[name])) for name in ("with", "without"))
+        studio = any_studio(rng)
+        layout = Layout(horizon=round(float(rng.uniform(0.3, 0.8)), 2), light=studio.light)
+        asks.append(_ask(_words(studio, rng), number, 256, layout))
+    told, lit = _kept_to(generator, asks)
+    settings = generator._settings
+    generator._settings = settings.model_copy(update={"control_scale": 0.0})
+    untold, unlit = _kept_to(generator, asks)
+    generator._settings = settings
     return [
-        Figure(
-            name="studio_layout_error_with_control", value=round(told, 4), unit="of the height", runs=_LAYOUTS
-        ),
-        Figure(
-            name="studio_layout_error_without_control",
-            value=round(untold, 4),
-            unit="of the height",
-            runs=_LAYOUTS,
-        ),
-        Figure(
-            name="studio_layout_error_ratio",
-            value=round(told / untold, 4),
-            unit="ratio",
-            target="<= 0.5",
-            runs=_LAYOUTS,
-        ),
+        _layout_figure("studio_layout_error_with_control", told, "of the height", "<= 0.05"),
+        _layout_figure("studio_layout_error_without_control", untold, "of the height", None),
+        _layout_figure("studio_layout_error_ratio", told / untold, "ratio", "<= 0.5"),
+        _layout_figure("studio_layout_light_with_control", lit, "share", None),
+        _layout_figure("studio_layout_light_without_control", unlit, "share", None),
     ]
+
+
+def _layout_figure(name: str, value: float, unit: str, target: str | None) -> Figure:
+    return Figure(name=name, value=round(value, 4), unit=unit, target=target, runs=_LAYOUTS)
+
+
+def _kept_to(generator: DiffusionScenes, asks: Sequence[SceneAsk]) -> tuple[float, float]:
+    """Mean distance of the edge from its place, and share of lights on their side."""
+    seen = [layout_of(generator.generate(ask, _silent).image_hwc) for ask in asks]
+    away = [abs((one.horizon or 0) - (ask.layout.horizon or 0)) for one, ask in zip(seen, asks, strict=True)]
+    lit = [one.light is ask.layout.light for one, ask in zip(seen, asks, strict=True)]
+    return float(np.mean(away)), float(np.mean(lit))
 
 
 def _seconds(generator: DiffusionScenes) -> Figure:
@@ -174,18 +178,21 @@ def _overhead(generator: DiffusionScenes) -> Figure:
     pipeline: Any = generator._pipeline
     settings = generator._settings
     ask = _ask(_SHEET[0], 1, settings.native_px)
-    prompt = str(generator.generate(ask, _silent).record["prompt"])
+    prompt = prompt_of(settings.words, ask.words, ask.layout, ask.seed)
+    side = settings.native_px
+    shown = generator._pictures(ask, prompt, (side, side))
 
     def bare() -> None:
         pipeline(
-            prompt=prompt,
+            prompt=prompt.text,
             negative_prompt=settings.negative or None,
             num_inference_steps=settings.steps,
             guidance_scale=settings.guidance,
             generator=torch.Generator("cpu").manual_seed(1),
             output_type="np",
-            width=settings.native_px,
-            height=settings.native_px,
+            width=side,
+            height=side,
+            **shown,
         )
 
     return in_turns(

@@ -1,7 +1,7 @@
 """`loupe imagery train-scenes`: learn to paint studios."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -9,13 +9,17 @@ from training.scenes.run import SceneRun
 from vision.commands.output import JsonFlag, Output
 from vision.errors import LoupeError, MissingExtraError
 
+_LAYOUT: Final = 0.15  # of a run: the second part, which learns to keep to a layout
+
 
 def train_scenes(
     out: Annotated[Path, typer.Option(help="The run's folder. An interrupted run there goes on.")],
     minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="Fit the schedule into this time; an hour by default.")
+        float | None, typer.Option(min=0.01, help="Fit the schedule into this time; 80 by default.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="End after this many steps instead.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="End the first part after this many steps instead.")
+    ] = None,
     scenes: Annotated[int, typer.Option(min=64, help="How many are drawn to learn from.")] = 20_000,
     batch_size: Annotated[int, typer.Option(min=1)] = 16,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
@@ -26,7 +30,7 @@ def train_scenes(
 
     Progress goes to OUT/metrics.jsonl. After Ctrl-C, a kill or a power cut the same command goes on from the last checkpoint.
 
-    Example: `loupe imagery train-scenes --out run --minutes 60`
+    Example: `loupe imagery train-scenes --out run --minutes 80`
     """
     output = Output(json)
     try:
@@ -34,11 +38,14 @@ def train_scenes(
         from training.scenes.pack import code_digest  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtraError("training,diffusion", error.name or "diffusers") from error
+    whole = 80.0 if minutes is None and steps is None else minutes
     run = SceneRun(
         code=code_digest(),
         seed=seed,
-        minutes=60.0 if minutes is None and steps is None else minutes,
+        minutes=None if whole is None else whole * (1 - _LAYOUT),
         steps=steps,
+        layout_minutes=None if whole is None else whole * _LAYOUT,
+        layout_steps=None if steps is None else max(round(steps * _LAYOUT), 1),
         scenes=scenes,
         batch_size=batch_size,
         threads=threads,

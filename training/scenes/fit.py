@@ -10,20 +10,20 @@ from typing import Final
 import torch
 from diffusers.models.attention_processor import AttnProcessor
 from rich.progress import Progress
-from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.fit import first_interrupt_waits, learning_rate_factor
 from training.processor import name_of, precision_here
+from training.scenes.layout import teach_layout
 from training.scenes.lesson import SceneLesson, corpus
 from training.scenes.pack import write_model
 from training.scenes.painter import Painter, autoencoder, loss_of, scheduler
 from training.scenes.run import SceneResult, SceneRun
+from training.scenes.tensors import as_tensor
 from training.scenes.vocabulary import learn_tokenizer
 from vision.commands.output import bar
 from vision.files import append_line, atomic_path, held, remove_unfinished
-from vision.image import Pixels
 
 CHECKPOINT_EVERY_S: Final = 120.0
 _REPORT_EVERY: Final = 50  # steps
@@ -55,8 +55,19 @@ def fit(run: SceneRun, out: Path) -> SceneRun:
         fitting.restore()
         with first_interrupt_waits(fitting):
             result = fitting.run(progress_bar)
-        finished = run.model_copy(update={"result": result})
-        write_model(out / "model", fitting.learned(), fitting.vae, fitting.tokenizer, finished)
+        painter = fitting.learned()
+        layout_steps = teach_layout(
+            painter,
+            fitting.lesson,
+            fitting.vae,
+            fitting.tokenizer,
+            progress_bar,
+            batch_size=run.batch_size,
+            minutes=run.layout_minutes,
+            steps=run.layout_steps,
+        )
+        finished = run.model_copy(update={"result": result.model_copy(update={"layout_steps": layout_steps})})
+        write_model(out / "model", painter, fitting.vae, fitting.tokenizer, finished)
         finished.write(out)
         (out / _CHECKPOINT).unlink(missing_ok=True)
     return finished
@@ -124,7 +135,7 @@ class SceneFitting:
     def step(self) -> float:
         """One step; its draws are a function of seed and step."""
         run = self.settings
-        pictures, captions = self.lesson.batch(self.counters.step, run.batch_size)
+        pictures, captions, _ = self.lesson.batch(self.counters.step, run.batch_size)
         tokens = self.tokenizer(
             captions, padding="max_length", truncation=True, return_tensors="pt"
         ).input_ids
@@ -180,8 +191,3 @@ class SceneFitting:
         self.averaged.load_state_dict(saved["averaged"])
         self.optimizer.load_state_dict(saved["optimizer"])
         self.counters = _Counters(*saved["counters"])
-
-
-def as_tensor(pictures_nhwc: Pixels) -> Tensor:
-    """(N, 3, H, W) in -1 to 1."""
-    return torch.from_numpy(pictures_nhwc).movedim(-1, 1).contiguous().float() / 127.5 - 1

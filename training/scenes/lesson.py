@@ -56,10 +56,10 @@ class SceneLesson:
         progress_bar.remove_task(task)
         return cls(tuple(studios), pictures, seed)
 
-    def batch(self, step: int, size: int) -> tuple[Pixels, list[str]]:
+    def batch(self, step: int, size: int) -> tuple[Pixels, list[str], list[Studio]]:
         """The step's pictures, half of them mirrored where that is no held-out studio, with captions; one in ten has none."""
         rng = np.random.default_rng([self.seed, 0xBA7C, step])
-        pictures, captions = [], []
+        pictures, captions, studios = [], [], []
         for number in rng.integers(0, len(self.studios), size):
             studio, picture = self.studios[number], self.pictures_nhwc[number]
             mirrored = replace(studio, light=_MIRRORED[studio.light])
@@ -67,7 +67,8 @@ class SceneLesson:
                 studio, picture = mirrored, picture[:, ::-1]
             pictures.append(picture)
             captions.append("" if rng.random() < 0.1 else _caption(studio, rng))
-        return np.stack(pictures), captions
+            studios.append(studio)
+        return np.stack(pictures), captions, studios
 
 
 def _caption(studio: Studio, rng: np.random.Generator) -> str:

@@ -28,17 +28,20 @@ guidance = 1.5
 native_px = 64
 fixed_size = true
 calm = 0.05
+controlnet = "controlnet"
+control = "layout"
 """
 
 
 def write_model(
     folder: Path, painter: Painter, vae: PatchPca, tokenizer: CLIPTokenizer, run: SceneRun
 ) -> None:
-    """Write the folder, the networks that learned in float16.
+    """Write the folder, the networks that learned in float16; the painter has its layout's ControlNet.
 
     Raises:
         StorageError: the disk refused.
     """
+    assert painter.layout is not None  # noqa: S101  (a programmer's slip: `teach_layout` comes first)
     pipeline = StableDiffusionPipeline(
         vae=vae,
         text_encoder=painter.text.to(torch.float16),
@@ -51,6 +54,7 @@ def write_model(
     )
     with atomic_folder(folder) as unfinished:
         pipeline.save_pretrained(unfinished, safe_serialization=True)
+        painter.layout.to(torch.float16).save_pretrained(unfinished / "controlnet", safe_serialization=True)
         write_json(unfinished / "provenance.json", _provenance(run))
         write_settings(unfinished)
 

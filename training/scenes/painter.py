@@ -6,7 +6,7 @@ Sizes are chosen so that the folder stays below 17 MB in float16 and a step of 3
 from typing import Final
 
 import torch
-from diffusers import DDIMScheduler, UNet2DConditionModel
+from diffusers import ControlNetModel, DDIMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from typing_extensions import override
@@ -52,11 +52,46 @@ class Painter(nn.Module):
             addition_embed_type_num_heads=4,
         )
 
+        self.layout: ControlNetModel | None = None
+
+    def add_layout(self) -> None:
+        """A ControlNet that is shown the layout as a map (`vision.imagery.diffusion.maps`, kind `layout`).
+
+        It has no attention to words, for size. Its last layers begin small rather than at zero: it has minutes to learn, not days.
+        """
+        self.layout = ControlNetModel(
+            in_channels=LATENTS,
+            block_out_channels=(64, 96, 128),
+            down_block_types=("DownBlock2D", "DownBlock2D", "DownBlock2D"),
+            mid_block_type="UNetMidBlock2D",
+            layers_per_block=1,
+            cross_attention_dim=_WIDTH,
+            norm_num_groups=16,
+            conditioning_embedding_out_channels=(16, 32, 64),
+        )
+        for parameter in self.layout.parameters():
+            if not parameter.any() and parameter.dim() > 1:
+                nn.init.normal_(parameter, std=0.02)
+
     @override
-    def forward(self, noisy: Tensor, times: Tensor, tokens: Tensor) -> Tensor:
-        """What to take away from `noisy` (N, 12, 16, 16) at `times` (N,), for captions' `tokens` (N, 32): the velocity."""
+    def forward(self, noisy: Tensor, times: Tensor, tokens: Tensor, maps: Tensor | None = None) -> Tensor:
+        """What to take away from `noisy` (N, 12, 16, 16) at `times` (N,), for captions' `tokens` (N, 32): the velocity.
+
+        `maps` (N, 3, 64, 64), 0 to 1, are layouts.
+        """
         said = self.text(tokens).last_hidden_state
-        painted: Tensor = self.unet(noisy, times, encoder_hidden_states=said).sample
+        down, middle = None, None
+        if maps is not None and self.layout is not None:
+            down, middle = self.layout(
+                noisy, times, encoder_hidden_states=said, controlnet_cond=maps, return_dict=False
+            )
+        painted: Tensor = self.unet(
+            noisy,
+            times,
+            encoder_hidden_states=said,
+            down_block_additional_residuals=down,
+            mid_block_additional_residual=middle,
+        ).sample
         return painted
 
 
@@ -83,7 +118,14 @@ def autoencoder(pictures: Tensor) -> PatchPca:
     return made
 
 
-def loss_of(painter: Painter, latents: Tensor, tokens: Tensor, kept: Tensor, draw: torch.Generator) -> Tensor:
+def loss_of(
+    painter: Painter,
+    latents: Tensor,
+    tokens: Tensor,
+    kept: Tensor,
+    draw: torch.Generator,
+    maps: Tensor | None = None,
+) -> Tensor:
     """Mean squared error of the velocity (T. Salimans & J. Ho 2022, arXiv:2202.00512) at a time drawn for each scene.
 
     Args:
@@ -93,5 +135,5 @@ def loss_of(painter: Painter, latents: Tensor, tokens: Tensor, kept: Tensor, dra
     noise = torch.randn(latents.shape, generator=draw)
     signal = kept[times].sqrt()[:, None, None, None]
     around = (1 - kept[times]).sqrt()[:, None, None, None]
-    guessed = painter(signal * latents + around * noise, times, tokens)
+    guessed = painter(signal * latents + around * noise, times, tokens, maps)
     return nn.functional.mse_loss(guessed.float(), signal * noise - around * latents)

@@ -24,10 +24,11 @@ class SceneResult(BaseModel):
     images_per_s: float
     loss: float
     processor: str
+    layout_steps: int = 0
 
 
 class SceneRun(BaseModel):
-    """What a run is asked for; it ends when the first of `minutes` and `steps` is over.
+    """What a run is asked for; each of its two parts ends when the first of its minutes and steps is over.
 
     Attributes:
         code: digest of the code that draws and learns, as `pack.code_digest` gives it.
@@ -40,6 +41,8 @@ class SceneRun(BaseModel):
     seed: int = Field(default=0, ge=0)
     minutes: float | None = Field(default=None, gt=0)
     steps: int | None = Field(default=None, ge=1)
+    layout_minutes: float | None = Field(default=None, gt=0)
+    layout_steps: int | None = Field(default=None, ge=1)
     scenes: int = Field(default=20_000, ge=64)
     batch_size: int = Field(default=16, ge=1)
     learning_rate: float = Field(default=5e-4, gt=0)

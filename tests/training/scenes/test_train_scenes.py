@@ -10,16 +10,17 @@ pytest.importorskip("diffusers", reason="needs the extra diffusion: pip install 
 
 from rich.progress import Progress
 
-from training.scenes.fit import SceneFitting, as_tensor, fit
+from training.scenes.fit import SceneFitting, fit
 from training.scenes.painter import loss_of
 from training.scenes.run import SceneRun
+from training.scenes.tensors import as_tensor
 from training.scenes.vocabulary import learn_tokenizer
 from vision.imagery.brief import Layout, Light
 from vision.imagery.diffusion.opening import open_generator
 from vision.imagery.scenes.scene import SceneAsk, Step
 
 pytestmark = pytest.mark.torch
-SMALL = SceneRun(steps=4, scenes=64, batch_size=4)
+SMALL = SceneRun(steps=4, layout_steps=3, scenes=64, batch_size=4)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,7 @@ def test_the_folder_is_small_and_says_where_it_comes_from(trained: Path) -> None
     assert sum(path.stat().st_size for path in files) <= 17e6
     assert provenance["licence"] == "Apache-2.0"
     assert provenance["run"]["result"]["steps"] == 4
+    assert provenance["run"]["result"]["layout_steps"] == 3
     assert not (trained / "checkpoint.pt").exists()
 
 
@@ -76,7 +78,7 @@ def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(
 
 def test_it_learns(tmp_path: Path) -> None:
     fitting = SceneFitting(SMALL.model_copy(update={"steps": 30}), tmp_path, Progress(disable=True))
-    pictures, captions = fitting.lesson.batch(999, 16)
+    pictures, captions, _ = fitting.lesson.batch(999, 16)
     (latents,) = fitting.vae.encode(as_tensor(pictures), return_dict=False)
     tokens = fitting.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
 

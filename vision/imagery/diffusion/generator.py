@@ -26,7 +26,7 @@ from vision.imagery.diffusion.maps import control_map
 from vision.imagery.diffusion.pipelines import Machinery
 from vision.imagery.diffusion.preview import Preview
 from vision.imagery.diffusion.prompts import Prompt, prompt_of
-from vision.imagery.diffusion.settings import Control
+from vision.imagery.diffusion.settings import Control, Words
 from vision.imagery.scenes.procedural.reading import layout_of
 from vision.imagery.scenes.scene import Kept, OnStep, Scene, SceneAsk, Step
 from vision.machine import this_machine
@@ -155,7 +155,9 @@ class DiffusionScenes:
             image, free = _around(ask.kept, own_wh)
             shown |= {"image": Image.fromarray(image), "mask_image": Image.fromarray(free), "strength": 1.0}
         if self._settings.control is not None:
-            map_hwc = control_map(self._settings.control, prompt.layout, ask.kept, own_wh)
+            # our own model learned from empty studios
+            kept = None if self._settings.words is Words.STUDIO else ask.kept
+            map_hwc = control_map(self._settings.control, prompt.layout, kept, own_wh)
             name = "control_image" if self._admitted.inpaints else "image"
             shown |= {
                 name: Image.fromarray(map_hwc),

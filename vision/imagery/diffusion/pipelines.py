@@ -14,6 +14,7 @@ import torch
 import transformers
 from safetensors import SafetensorError, safe_open
 
+import vision.imagery.diffusion.patch_pca  # noqa: F401  (diffusers takes parts from modules that are imported already)
 from vision.errors import DeviceError, ImageryError
 from vision.imagery.diffusion.admission import Admitted
 from vision.imagery.diffusion.settings import Lora

@@ -23,7 +23,7 @@ class Prompt:
 
     Attributes:
         layout: without gaps: as asked for, else as the words say, else a quiet studio's by the seed.
-        follows: whether a model that obeys the prompt obeys the layout, too.
+        follows: whether the prompt says the whole layout.
         record: what was understood, for the scene's record.
     """
 
