@@ -42,7 +42,7 @@ class Likeness(BaseModel):
 
     Attributes:
         category, image_category: of the photo and of the image.
-        same_category: whether the image falls into the photo's category, as far down as both are answered for.
+        same_category: whether the image falls into the photo's category, as far down as both are answered for; absent where the photo is taken for nothing.
         identity: cosine of the two embeddings, -1 to 1.
         defect, image_defect: probabilities of defect.
         new_defect: whether the image shows one that the photo does not.
@@ -123,7 +123,9 @@ def likeness(photo: Seen, image: Seen) -> Likeness:
     identity = same = new = None
     if photo.embedding is not None and image.embedding is not None:
         identity = float(cosines(unit(photo.embedding[None]), unit(image.embedding[None]))[0, 0])
-    if photo.category is not None and image.category is not None:
+    if (
+        photo.category and image.category is not None
+    ):  # a photo that is taken for nothing has no category to fall into
         depth = min(len(photo.category), len(image.category))
         same = depth > 0 and photo.category[:depth] == image.category[:depth]
     if photo.defect is not None and image.defect is not None:
