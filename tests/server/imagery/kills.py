@@ -20,9 +20,9 @@ import structlog
 
 from server.imagery.worker import Habits, Worker
 from server.storage.blobs import open_blobs
-from server.storage.database import open_database
+from server.storage.database import Database, open_database
 from server.storage.imagery_events import ImageryEvents
-from server.storage.imagery_jobs import ImageryJobs
+from server.storage.imagery_jobs import ImageryJobs, Wanted
 from server.storage.imagery_queue import ImageryQueue
 from server.storage.imagery_tables import JobState
 from tests.server.imagery.parts import GreyStudio, brief, photo
@@ -32,7 +32,7 @@ from vision.imagery.review import State
 LEASE_S: Final = 1.0
 COUNT: Final = 4
 _AHEAD: Final = 3  # orders that wait at any time
-_LONGEST_S: Final = 1.5  # between two kills: several candidates
+_LONGEST_S: Final = 0.6  # of a turn: about as long as an order takes
 
 
 @dataclass(slots=True)
@@ -54,26 +54,33 @@ class Account:
 
 
 def killed(folder: Path, kills: int, *, seed: int, workers: int = 2) -> Account:
-    """Kill so many of `workers` that work side by side, then let one finish, and count."""
+    """Kill so many of `workers` that work side by side, each a moment after it took up an order; then let one finish, and count."""
     chance, context = Random(seed), multiprocessing.get_context("forkserver")  # noqa: S311  (no secret)
     context.set_forkserver_preload([__name__])
-    placed = _place(folder, _AHEAD)
-    running = [_start(context, folder, f"w{number}") for number in range(workers)]
-    for kill in range(kills):
+    database, account = open_database(_url(folder)), Account()
+    placed = _place(folder, database, _AHEAD)
+    running = {name: _start(context, folder, name) for name in map(str, range(workers))}
+    while account.kills < kills:
+        placed += _place(folder, database, _AHEAD - _waiting(database))
+        name = chance.choice(sorted(running))
+        if not _busy(database, name):
+            time.sleep(0.01)
+            continue
         time.sleep(chance.uniform(0, _LONGEST_S))
-        victim = chance.randrange(workers)
-        running[victim].kill()
-        running[victim].join()
-        running[victim] = _start(context, folder, f"k{kill}")
-        placed += _place(folder, _AHEAD - _open(folder, placed))
-    for process in running:
+        victim = running.pop(name)
+        victim.kill()
+        victim.join()
+        account.kills += 1
+        name = str(workers + account.kills)
+        running[name] = _start(context, folder, name)
+    for process in running.values():
         process.kill()
         process.join()
     time.sleep(LEASE_S + 0.1)
     last = _start(context, folder, "last", once=True)
     last.join()
-    account = _count(folder, placed)
-    account.kills = kills
+    _count(folder, database, placed, account)
+    database.close()
     return account
 
 
@@ -93,62 +100,37 @@ def _work(folder: Path, name: str, once: bool) -> None:
     Worker(queue, open_blobs(str(folder / "imagery")), studio, habits, threading.Event()).run()
 
 
-def _place(folder: Path, number: int) -> list[str]:
-    database = open_database(_url(folder))
-    try:
-        asked, sent = brief(count=COUNT), open_blobs(str(folder / "imagery")).put(photo())
-        return [
-            ImageryJobs(database)
-            .place(
-                order(
-                    brief=asked.model_dump(mode="json"),
-                    count=COUNT,
-                    photo_sha256=sent,
-                    created_at=datetime.now(UTC),
-                )
-            )[0]
-            .id
-            for _ in range(number)
-        ]
-    finally:
-        database.close()
+def _place(folder: Path, database: Database, number: int) -> list[str]:
+    asked, sent = brief(count=COUNT), open_blobs(str(folder / "imagery")).put(photo())
+    value, now = asked.model_dump(mode="json"), datetime.now(UTC)
+    orders = [order(brief=value, count=COUNT, photo_sha256=sent, created_at=now) for _ in range(number)]
+    return [ImageryJobs(database).place(one)[0].id for one in orders]
 
 
-def _open(folder: Path, placed: list[str]) -> int:
-    database = open_database(_url(folder))
-    try:
-        jobs = ImageryJobs(database)
-        return sum(not jobs.find(one).state.ended for one in placed)
-    finally:
-        database.close()
+def _waiting(database: Database) -> int:
+    return len(ImageryJobs(database).all(Wanted(state=JobState.QUEUED)))
 
 
-def _count(folder: Path, placed: list[str]) -> Account:
-    database = open_database(_url(folder))
-    blobs, account = open_blobs(str(folder / "imagery")), Account(orders=len(placed))
-    try:
-        jobs, events = ImageryJobs(database), ImageryEvents(database)
-        for job_id in placed:
-            job, candidates = jobs.find(job_id), jobs.candidates(job_id)
-            account.candidates += len(candidates)
-            if job.state is not JobState.DONE or any(one.state is not State.CHECKED for one in candidates):
-                account.lost += 1
-                account.faults.append(f"{job_id}: {job.state}: {job.reason}")
-                continue
-            for one in candidates:
-                for sha256 in (
-                    one.master_sha256,
-                    one.preview_sha256,
-                    one.difference_sha256,
-                    one.alpha_sha256,
-                ):
-                    blobs.get(sha256 or "")  # raises where a kill left a torn picture
-            account.cut_short += job.attempt - 1
-            acts = Counter((number, event.act) for number, event in events.of(job_id))
-            account.twice += sum(times > 1 for times in acts.values())
-    finally:
-        database.close()
-    return account
+def _busy(database: Database, worker: str) -> bool:
+    return any(one.worker == worker for one in ImageryJobs(database).all(Wanted(state=JobState.RUNNING)))
+
+
+def _count(folder: Path, database: Database, placed: list[str], account: Account) -> None:
+    jobs, events, blobs = ImageryJobs(database), ImageryEvents(database), open_blobs(str(folder / "imagery"))
+    account.orders = len(placed)
+    for job_id in placed:
+        job, candidates = jobs.find(job_id), jobs.candidates(job_id)
+        account.candidates += len(candidates)
+        account.cut_short += job.attempt - 1
+        if job.state is not JobState.DONE or any(one.state is not State.CHECKED for one in candidates):
+            account.lost += 1
+            account.faults.append(f"{job_id}: {job.state}: {job.reason}")
+            continue
+        for one in candidates:
+            for sha256 in (one.master_sha256, one.preview_sha256, one.difference_sha256, one.alpha_sha256):
+                blobs.get(sha256 or "")  # raises where a kill left a torn picture
+        acts = Counter((number, event.act) for number, event in events.of(job_id))
+        account.twice += sum(times > 1 for times in acts.values())
 
 
 def _url(folder: Path) -> str:

@@ -14,4 +14,4 @@ def test_whenever_workers_are_killed_every_order_is_finished_once(tmp_path: Path
 
     assert (account.kills, account.lost, account.twice) == (25, 0, 0), account.faults
     assert account.candidates == COUNT * account.orders
-    assert account.cut_short >= 5, "most kills came while nobody worked, and proved nothing"
+    assert account.cut_short >= 10, "kills that came between two orders prove little"
