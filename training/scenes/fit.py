@@ -55,6 +55,7 @@ def fit(run: SceneRun, out: Path) -> SceneRun:
         fitting.restore()
         with first_interrupt_waits(fitting):
             result = fitting.run(progress_bar)
+        fitting.checkpoint()  # one who interrupts the second part finds the first done
         painter = fitting.learned()
         layout_steps = teach_layout(
             painter,

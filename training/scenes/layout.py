@@ -4,7 +4,6 @@ Captions say where the light comes from and where the table ends, and a model th
 not these two. A map shows them where they are, and minutes are enough.
 """
 
-import math
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -59,35 +58,50 @@ def teach_layout(
     painter.add_layout()
     painter.unet.set_attn_processor(AttnProcessor())
     painter.train()
+    optimizer = _optimizer(painter)
+    task = progress_bar.add_task("layout", total=1.0, note="")
+    started, step = time.monotonic(), 0
+    while (done := _progress(step, started, steps, minutes)) < 1:
+        for group in optimizer.param_groups:
+            group["lr"] = group["peak"] * learning_rate_factor(done, _WARMUP)
+        pictures, captions, studios = lesson.batch(_FIRST_STEP + step, batch_size)
+        tokens = tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
+        (latents,) = vae.encode(as_tensor(pictures), return_dict=False)
+        maps = None if step % _WITHOUT == _WITHOUT - 1 else layout_maps(studios)
+        draw = torch.Generator().manual_seed(lesson.seed * 1_000_003 + _FIRST_STEP + step)
+        loss = _learned(painter, optimizer, (latents * vae.config.scaling_factor, tokens, maps), draw)
+        step += 1
+        progress_bar.update(task, completed=done, note=f"loss {loss:.4f}")
+    return step
+
+
+def _optimizer(painter: Painter) -> torch.optim.Optimizer:
+    """What is new learns faster than the rest."""
     assert painter.layout is not None  # noqa: S101  (just added)
     rest = [*painter.unet.parameters(), *painter.text.parameters()]
     groups = [
         {"params": list(painter.layout.parameters()), "peak": _RATE},
         {"params": rest, "peak": _RATE_OF_THE_REST},
     ]
-    optimizer = torch.optim.AdamW(groups, lr=_RATE, betas=(0.9, 0.99), weight_decay=0.01)
-    kept, narrow = scheduler().alphas_cumprod, precision_here() == "bf16-mixed"
-    task = progress_bar.add_task("layout", total=1.0, note="")
-    started, step, smooth = time.monotonic(), 0, math.nan
-    while (done := _progress(step, started, steps, minutes)) < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * learning_rate_factor(done, _WARMUP)
-        number = _FIRST_STEP + step
-        pictures, captions, studios = lesson.batch(number, batch_size)
-        tokens = tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
-        (latents,) = vae.encode(as_tensor(pictures), return_dict=False)
-        maps = None if step % _WITHOUT == _WITHOUT - 1 else layout_maps(studios)
-        draw = torch.Generator().manual_seed(lesson.seed * 1_000_003 + number)
-        with torch.autocast("cpu", torch.bfloat16, enabled=narrow), sdpa_kernel(SDPBackend.MATH):
-            loss = loss_of(painter, latents * vae.config.scaling_factor, tokens, kept, draw, maps)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(painter.parameters(), 1.0)
-        optimizer.step()
-        step += 1
-        smooth = float(loss.detach()) if math.isnan(smooth) else 0.97 * smooth + 0.03 * float(loss.detach())
-        progress_bar.update(task, completed=done, note=f"loss {smooth:.4f}")
-    return step
+    return torch.optim.AdamW(groups, lr=_RATE, betas=(0.9, 0.99), weight_decay=0.01)
+
+
+def _learned(
+    painter: Painter,
+    optimizer: torch.optim.Optimizer,
+    batch: tuple[Tensor, Tensor, Tensor | None],
+    draw: torch.Generator,
+) -> float:
+    """One step on latents, tokens and maps; its loss."""
+    latents, tokens, maps = batch
+    narrow = precision_here() == "bf16-mixed"
+    with torch.autocast("cpu", torch.bfloat16, enabled=narrow), sdpa_kernel(SDPBackend.MATH):
+        loss = loss_of(painter, latents, tokens, scheduler().alphas_cumprod, draw, maps)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(painter.parameters(), 1.0)
+    optimizer.step()
+    return float(loss.detach())
 
 
 def _progress(step: int, started: float, steps: int | None, minutes: float | None) -> float:
