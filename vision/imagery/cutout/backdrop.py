@@ -1,8 +1,9 @@
 """What a plain backdrop looks like, learned from the photo's border, and the product as what does not look like it.
 
 Most product photos stand on one colour that grows lighter or darker across the picture: in CIE Lab a surface of second degree, fitted to the
-border's pixels by least absolute differences, so that a product that touches it does not bend it. Where the picture differs from it there is product, or its shadow: what keeps
-the backdrop's hue and is merely darker is for GrabCut (Rother, Kolmogorov and Blake 2004) to decide, which draws the edge.
+border's pixels by least absolute differences, so that a product that touches the border does not bend it. Where the picture differs from
+it there is product, or its shadow: what keeps the backdrop's hue and is merely darker is for GrabCut (Rother, Kolmogorov and Blake 2004)
+to decide, which draws the edge.
 """
 
 from dataclasses import dataclass

@@ -44,12 +44,13 @@ def soften(image_hwc: Pixels, mask_hw: Mask, matting: Matting) -> Plane:
 
 def _closed_form(image_hwc: Pixels, trimap_hw: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
     """Closed-form matting; nothing where the trimap leaves nothing to go by, or the solver does not come to an end."""
-    from pymatting import estimate_alpha_cf  # noqa: PLC0415  (an extra)
+    from pymatting import estimate_alpha_cf, jacobi  # noqa: PLC0415  (an extra)
 
     if len(np.unique(trimap_hw)) < 3:
         return None
-    try:
-        solved = estimate_alpha_cf(image_hwc.astype(np.float64) / 255, trimap_hw, cg_kwargs={"rtol": 1e-5})
+    colours = image_hwc.astype(np.float64) / 255
+    try:  # the default preconditioner asks for 4 GB and prints to stdout
+        solved = estimate_alpha_cf(colours, trimap_hw, preconditioner=jacobi, cg_kwargs={"rtol": 1e-5})
     except ValueError:
         return None
     return np.asarray(solved, np.float64)

@@ -65,10 +65,8 @@ def find(
     small = shrunk(image_hwc)
     backdrop = learn(small)
     if saliency is None:
-        mask, second = (
-            grab(small, backdrop),
-            backdrop.other_hw,
-        )  # with the shadow: they agree where there is little of it
+        # the second opinion takes shadows for product: where there are few, the two agree
+        mask, second = grab(small, backdrop), backdrop.other_hw
     else:
         seen = saliency.of(small)
         mask, second = grab(small, backdrop, seen), seen > 0.5

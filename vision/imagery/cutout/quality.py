@@ -20,7 +20,7 @@ from vision.imagery.cutout.backdrop import Mask, Plane, lab
 from vision.imagery.cutout.mask import border_share
 from vision.imagery.cutout.pieces import without_dust
 
-LOW: Final = 0.5  # below it a designer is told to look
+LOW: Final = 0.75  # below it a designer is told to look
 _TOLD_APART: Final = 10.0  # in CIE Lab
 _FULL_SIZE: Final = 0.02
 _TOUCHING: Final = 0.002  # of the border: less is a hair or noise

