@@ -147,6 +147,7 @@ def test_a_bundle_that_became_corrupt_is_refused_and_the_loaded_one_goes_on(
         "vision.v1.CatalogService",
         "vision.v1.ModelService",
         "vision.v1.FleetService",
+        "vision.v1.ImageryService",
         "inference.GRPCInferenceService",
     ],
 )
@@ -181,6 +182,7 @@ def test_reflection_lists_the_services_and_describes_them(channel: grpc.Channel)
         "vision.v1.CatalogService",
         "vision.v1.ModelService",
         "vision.v1.FleetService",
+        "vision.v1.ImageryService",
         "inference.GRPCInferenceService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",

@@ -35,7 +35,7 @@ from tests.e2e.serving import (
 )
 from tests.vision.client.certificates import Pair, authority, issued
 from vision.image import encode_png
-from vision.v1 import catalog_pb2, fleet_pb2, inspection_pb2, models_pb2, open_inference_pb2
+from vision.v1 import catalog_pb2, fleet_pb2, imagery_pb2, inspection_pb2, models_pb2, open_inference_pb2
 
 GOOD: Final = encode_png(part(7))
 Code = grpc.StatusCode
@@ -45,6 +45,7 @@ SERVICES: Final = (
     models_pb2.DESCRIPTOR.services_by_name["ModelService"],
     catalog_pb2.DESCRIPTOR.services_by_name["CatalogService"],
     fleet_pb2.DESCRIPTOR.services_by_name["FleetService"],
+    imagery_pb2.DESCRIPTOR.services_by_name["ImageryService"],
     open_inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"],
 )
 METHODS: Final = {
