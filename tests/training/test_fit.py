@@ -129,15 +129,10 @@ def test_a_run_that_was_killed_goes_on_and_ends_like_one_that_was_not(tmp_path: 
     resumed = fit(read_run(out, Run), out)
 
     assert resumed.result is not None
+    first, second = (load_file(tmp_path / name / "run" / "model.safetensors") for name in ("whole", "killed"))
     assert resumed.result.steps == read_run(tmp_path / "whole" / "run", Run).result.steps  # type: ignore[union-attr]
-    # losses and not weights: which epoch's weights are kept may hang on a rounding, where all are right
-    assert losses(out) == pytest.approx(losses(tmp_path / "whole" / "run"), rel=0.1)
-
-
-def losses(out: Path) -> dict[int, float]:
-    """On the tune part, by step."""
-    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    return {row["step"]: row["tune_loss"] for row in rows if "tune_loss" in row}
+    for name, value in first.items():
+        torch.testing.assert_close(second[name], value, rtol=0.05, atol=0.02)
 
 
 def test_the_first_interrupt_leaves_a_checkpoint_to_go_on_from(tmp_path: Path) -> None:

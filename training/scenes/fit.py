@@ -24,6 +24,7 @@ from training.scenes.tensors import as_tensor
 from training.scenes.vocabulary import learn_tokenizer
 from vision.commands.output import bar
 from vision.files import append_line, atomic_path, held, remove_unfinished
+from vision.imagery.diffusion.threads import computing_on
 
 CHECKPOINT_EVERY_S: Final = 120.0
 _REPORT_EVERY: Final = 50  # steps
@@ -48,8 +49,7 @@ def fit(run: SceneRun, out: Path) -> SceneRun:
         StorageError: the disk refused, or another process trains in `out`.
         KeyboardInterrupt: after a checkpoint was written; the same call goes on from there.
     """
-    torch.set_num_threads(run.threads)
-    with held(out / ".lock"), bar(counted=False) as progress_bar:
+    with held(out / ".lock"), computing_on(run.threads), bar(counted=False) as progress_bar:
         remove_unfinished(out / _CHECKPOINT)
         fitting = SceneFitting(run, out, progress_bar)
         fitting.restore()

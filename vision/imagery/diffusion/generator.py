@@ -27,6 +27,7 @@ from vision.imagery.diffusion.pipelines import Machinery
 from vision.imagery.diffusion.preview import Preview
 from vision.imagery.diffusion.prompts import Prompt, prompt_of
 from vision.imagery.diffusion.settings import Control, Words
+from vision.imagery.diffusion.threads import computing_on
 from vision.imagery.scenes.procedural.reading import layout_of
 from vision.imagery.scenes.scene import Kept, OnStep, Scene, SceneAsk, Step
 from vision.machine import this_machine
@@ -83,8 +84,8 @@ class DiffusionScenes:
         """
         prompt = prompt_of(self._settings.words, ask.words, ask.layout, ask.seed)
         own_wh = self._own_size(ask.size_wh)
-        torch.set_num_threads(self._machinery.threads)
-        painted = self._painted(ask, prompt, own_wh, on_step)
+        with computing_on(self._machinery.threads):
+            painted = self._painted(ask, prompt, own_wh, on_step)
         kernel = SMOOTH if self._settings.native_px < _SMALL_PX else CRISP
         calm = calmed(painted, self._settings.calm)
         image_hwc = enlarged(calm, ask.size_wh, seed=ask.seed, kernel=kernel)
