@@ -1,7 +1,6 @@
 """The composition root: a line's file to running stations, each on an event loop and in threads of its own."""
 
 import contextlib
-import gc
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -106,8 +105,6 @@ def run_line(
     ]
     uplink = None if line.uplink is None else uplink_module().Uplink(line.uplink, [one.feed for one in posts])
     view = None if line.view is None else _view(line.view.listen, posts, boot=boot, alarm=alarm)
-    gc.collect()
-    gc.freeze()  # what is there stays: looking through all of it again would stop every station for tens of milliseconds
     started([one.name for one in line.station])
     return Running([one.thread for one in posts], uplink=uplink, view=view, models=models)
 

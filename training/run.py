@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from training.manifest import Item, Manifest, carve
 from training.recipe import Recipe
-from vision.errors import SettingsError
+from vision.errors import SettingsError, StorageError
 from vision.files import write_json
 
 
@@ -55,6 +55,30 @@ class Result(BaseModel):
     images_per_s: float
     processor: str = ""  # the GPU or processor that it ended on; "" in runs older than the field
     stopped: Literal["complete", "patience"]
+
+
+def check_fresh(out: Path) -> None:
+    """Refuse a folder that holds anything.
+
+    Raises:
+        SettingsError: it does.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise SettingsError(f"--out {out}: expected a new or empty folder, found files")
+
+
+def make_folder(out: Path) -> None:
+    """Make a run's folder, which may be there already and empty.
+
+    Raises:
+        SettingsError: it holds something.
+        StorageError: it cannot be made.
+    """
+    check_fresh(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"--out {out}: cannot be made: {error.strerror}") from error
 
 
 class BaseRun(BaseModel):

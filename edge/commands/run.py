@@ -1,5 +1,6 @@
 """`loupe edge run`: judge the parts of a line."""
 
+import gc
 import logging
 import signal
 from collections.abc import Callable, Sequence
@@ -38,6 +39,8 @@ def attend(line: Line, output: Output, *, start: Callable[..., Running] = run_li
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
 
     def started(names: Sequence[str]) -> None:
+        gc.collect()
+        gc.freeze()  # what is there stays: looking through all of it again would stop every station for tens of milliseconds
         output.say(f"running {', '.join(names)}; ledgers in {line.data}")
 
     running = start(line, read_settings(), alarm=alarm_of(output), started=started)

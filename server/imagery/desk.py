@@ -14,7 +14,7 @@ from server.imagery.ports import Subject
 from vision.errors import MissingExtraError, StateError
 from vision.imagery.approval import approval_digest
 from vision.imagery.certificates import Signer, read_signer
-from vision.imagery.compliance import check, rule_set, rule_sets
+from vision.imagery.compliance import Picture, check_picture, rule_set, rule_sets
 from vision.imagery.export import Exported, export
 from vision.imagery.kept import decode_master, pixels_sha256
 from vision.imagery.labels.policy import LabelPolicy, label_policy, policy_names
@@ -50,7 +50,8 @@ class MarketDesk:
         return policy.model_dump(mode="json")
 
     def check(self, image: bytes, rules: Sequence[str]) -> Sequence[Mapping[str, JsonValue]]:
-        return [check(image, rule_set(name)).model_dump(mode="json") for name in rules]
+        sets, picture = [rule_set(name) for name in rules], Picture(image)
+        return [check_picture(picture, one).model_dump(mode="json") for one in sets]
 
     def approval(self, subject: Subject) -> str:
         manifest = subject.manifest

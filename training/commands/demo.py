@@ -19,9 +19,10 @@ from training.issue import Issued, Terms, issue
 from training.manifest import Manifest, read_manifest
 from training.recipe import read_recipe
 from training.report import write_report
+from training.run import check_fresh
 from vision.bundle import Bundle
 from vision.commands.output import JsonFlag, Output, bar
-from vision.errors import LoupeError, SettingsError
+from vision.errors import LoupeError
 from vision.inspection.policy import Costs
 from vision.qualify import qualify
 from vision.settings import read_settings
@@ -42,8 +43,7 @@ def demo(
     Example: `loupe demo --out demo --minutes 5`
     """
     output, started = Output(json), time.monotonic()
-    if out.exists() and any(out.iterdir()):
-        raise SettingsError(f"--out {out}: expected a new or empty folder, found files")
+    check_fresh(out)
     output.say(elpv.NOTICE)
     elpv.write_manifest(out / "manifest.csv")
     manifest = read_manifest(out / "manifest.csv", images=elpv.images())

@@ -23,10 +23,10 @@ from training.lessons import lesson_of
 from training.manifest import Manifest, good_label
 from training.model import check_weights
 from training.recipe import Recipe, read_recipe
-from training.run import BaseRun, Run, plan_run, read_run
+from training.run import BaseRun, Run, make_folder, plan_run, read_run
 from vision.catalog.taxonomy_files import read_taxonomy
 from vision.commands.output import JsonFlag, Output
-from vision.errors import LoupeError, ManifestError, SettingsError, StorageError
+from vision.errors import LoupeError, ManifestError, SettingsError
 
 _RECIPES: Final = {"inspection": "resnet50", "catalog": "resnet50-catalog"}
 
@@ -204,10 +204,5 @@ def begin(run: BaseRun, out: Path) -> None:
         if found.result is not None:
             raise SettingsError(f"--out {out}: this run is finished; export it, or give another folder")
         return
-    if out.exists() and any(out.iterdir()):
-        raise SettingsError(f"--out {out}: expected a new or empty folder, found files")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"--out {out}: cannot be made: {error.strerror}") from error
+    make_folder(out)
     run.write(out)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from vision.errors import SettingsError, StorageError
+from training.run import make_folder
+from vision.errors import SettingsError
 from vision.files import write_json
 
 
@@ -67,12 +68,7 @@ class SceneRun(BaseModel):
             if found.result is not None:
                 raise SettingsError(f"--out {out}: this run is finished; give another folder")
             return
-        if out.exists() and any(out.iterdir()):
-            raise SettingsError(f"--out {out}: expected a new or empty folder, found files")
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"--out {out}: cannot be made: {error.strerror}") from error
+        make_folder(out)
         self.write(out)
 
     def write(self, out: Path) -> None:

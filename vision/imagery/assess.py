@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from vision.image import decode
 from vision.imagery.brief import Brief
-from vision.imagery.compliance import Context, Report, check, rule_set
+from vision.imagery.compliance import Context, Picture, Report, check_picture, rule_set
 from vision.imagery.compose.place import product_box
 from vision.imagery.create import Prepared
 from vision.imagery.likeness import Classifiers, Likeness, Seen, likeness
@@ -32,8 +32,8 @@ class Assessor:
         Raises:
             ImageError: it is no picture.
         """
-        context = Context(name="master.png", alpha_hw=self.prepared.placed.alpha_hw)
-        return tuple(check(master_png, rule_set(name), context=context) for name in self.brief.rules)
+        picture = Picture(master_png, Context(name="master.png", alpha_hw=self.prepared.placed.alpha_hw))
+        return tuple(check_picture(picture, rule_set(name)) for name in self.brief.rules)
 
     def likeness(self, master_png: bytes) -> Likeness:
         """To the product in its photo.
@@ -41,6 +41,8 @@ class Assessor:
         Raises:
             ImageError: it is no picture, or a model's region of interest does not fit.
         """
+        if not self.classifiers.present:
+            return Likeness()
         image_hwc = decode(master_png, name="master").image_hwc
         seen = self.classifiers.see(image_hwc, self.prepared.placed.box_xyxy, name="master")
         return likeness(self._photo, seen)

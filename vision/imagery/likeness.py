@@ -91,6 +91,11 @@ class Classifiers:
     def __init__(self, *, categorizer: Categorizer | None = None, inspector: Inspector | None = None) -> None:
         self._categorizer, self._inspector = categorizer, inspector
 
+    @property
+    def present(self) -> bool:
+        """Whether there is anybody to ask."""
+        return self._categorizer is not None or self._inspector is not None
+
     def see(self, image_hwc: Pixels, box_xyxy: tuple[int, int, int, int], *, name: str) -> Seen:
         """Look at a picture uint8 (H, W, 3) whose product lies in a box.
 
@@ -98,24 +103,20 @@ class Classifiers:
             ImageError: a model's region of interest does not fit.
         """
         product = _frame(_around(image_hwc, box_xyxy), name)
-        seen = Seen()
+        category = embedding = defect = None
+        rejected = False
         if self._categorizer is not None:
             whole, near = (
                 self._categorizer.answer(Item(photos=(self._categorizer.prepare(one),)))
                 for one in (_frame(image_hwc, name), product)
             )
-            seen = Seen(category=tuple(level.label for level in whole.answered), embedding=near.embedding)
-        if self._inspector is None:
-            return seen
-        prediction = self._inspector.predict([self._inspector.prepare(product)])[0]
-        probability = self._inspector.judge(prediction, None, watch=False).probability
-        reject_at = self._inspector.decision.policy.reject_at
-        return Seen(
-            category=seen.category,
-            embedding=seen.embedding,
-            defect=probability,
-            rejected=probability is not None and reject_at is not None and probability >= reject_at,
-        )
+            category, embedding = tuple(level.label for level in whole.answered), near.embedding
+        if self._inspector is not None:
+            prediction = self._inspector.predict([self._inspector.prepare(product)])[0]
+            defect = self._inspector.judge(prediction, None, watch=False).probability
+            reject_at = self._inspector.decision.policy.reject_at
+            rejected = defect is not None and reject_at is not None and defect >= reject_at
+        return Seen(category=category, embedding=embedding, defect=defect, rejected=rejected)
 
 
 def likeness(photo: Seen, image: Seen) -> Likeness:
@@ -123,9 +124,7 @@ def likeness(photo: Seen, image: Seen) -> Likeness:
     identity = same = new = None
     if photo.embedding is not None and image.embedding is not None:
         identity = float(cosines(unit(photo.embedding[None]), unit(image.embedding[None]))[0, 0])
-    if (
-        photo.category and image.category is not None
-    ):  # a photo that is taken for nothing has no category to fall into
+    if photo.category and image.category is not None:  # one taken for nothing has no category to fall into
         depth = min(len(photo.category), len(image.category))
         same = depth > 0 and photo.category[:depth] == image.category[:depth]
     if photo.defect is not None and image.defect is not None:
