@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 _NUMBER: Final = re.compile(r"\d+")
+_KINDS: Final = 512  # that are remembered; texts that others write may differ for ever
 
 
 class Calm:
@@ -38,5 +39,8 @@ class Calm:
             if now - last < self._every_s:
                 self._said[key] = (last, more + 1)
                 return
+            self._said.pop(key, None)  # so that the oldest comes first
             self._said[key] = (now, 0)
+            if len(self._said) > _KINDS:
+                del self._said[next(iter(self._said))]
         self._alarm(station, f"{what} ({more} more like it before)" if more else what)

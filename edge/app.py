@@ -264,6 +264,7 @@ def _station(
         fail_safe=table.fail_safe,
         max_parts=table.max_parts,
         counter_modulo=modulo,
+        counter_lasts=modulo is not None,
     )
     return Station(
         table.name,

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Final
 
 from edge.app import open_model, uplink_module
 from edge.drivers import devices_of
+from edge.ledger import ledger_held
 from edge.line import Line
 from edge.ports import Device
 from edge.slots.in_use import in_use
@@ -38,6 +40,10 @@ async def check(line: Line, settings: Settings) -> list[Reached]:
         found.append(Reached(station=station, what="slot", error=why))
 
     for one in _with_slots(line, settings, unused).station:
+        kept = await _said(asyncio.to_thread(_could_keep, line.data / one.name))
+        found.append(Reached(station=one.name, what="ledger", error=kept))
+        if kept:  # a line that is at work keeps its devices to itself
+            continue
         devices = devices_of(one, line.data / one.name)
         works: list[tuple[str, Awaitable[object]]] = [
             (
@@ -59,6 +65,11 @@ async def check(line: Line, settings: Settings) -> list[Reached]:
             works.append(("uplink", reaching))
         found += [Reached(station=one.name, what=what, error=await _said(work)) for what, work in works]
     return found
+
+
+def _could_keep(folder: Path) -> None:
+    with ledger_held(folder):
+        pass
 
 
 def _could_view(address: Address) -> None:

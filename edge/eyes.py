@@ -4,11 +4,11 @@ A frame that is not later than the camera's last is a fault, not a picture of th
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edge.link import Health, Link
-from edge.ports import Camera, Pulse, Shot
+from edge.ports import Camera, Counting, Pulse, Shot
 from vision.errors import DeviceError
 
 
@@ -49,6 +49,10 @@ class Eyes:
         """Of each camera, by name; for any thread."""
         return {eye.name: eye.link.health for eye in self._eyes}
 
+    def counts(self) -> dict[str, Mapping[str, int]]:
+        """Of each camera that keeps figures of itself, by name; for any thread."""
+        return {eye.name: eye.camera.counts() for eye in self._eyes if isinstance(eye.camera, Counting)}
+
     async def capture(self, pulse: Pulse) -> tuple[Shot, ...]:
         """The part's pictures, one a camera, in the order of the cameras.
 
@@ -77,6 +81,7 @@ class Eyes:
                 _check_new(shot, eye.last)
             except DeviceError as error:
                 eye.link.failed(error)
+                self._alarm(f"{eye.name}: {error}")
                 raise
             eye.link.worked()
             eye.last = shot

@@ -10,8 +10,9 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -20,9 +21,11 @@ from typing import Final
 from edge import pruning
 from edge.pruning import Limits, Pruning
 from vision.errors import StorageError
+from vision.files import held
 
 FILE: Final = "ledger.db"
 _RESERVE: Final = "reserve"
+_LOCK: Final = "lock"
 _SCHEMA_VERSION: Final = 2
 _PARTS: Final = """
 CREATE TABLE part (
@@ -43,6 +46,7 @@ CREATE INDEX open_part ON part (part) WHERE outcome IS NULL;
 """
 _STEPS: Final = (_PARTS + pruning.SCHEMA, pruning.SCHEMA)  # what leads from schema 0 and 1 to the newest
 _FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR})
 
 
 _Counts = tuple[str | None, int, int]
@@ -95,16 +99,18 @@ class Found:
         last_part: 0 where there is none.
         cut_short: parts that were open and are faults now.
         set_aside: where a damaged file was moved; nothing of it was used.
+        unreserved: the disk had no room for the reserve.
     """
 
     last_part: int
     last_counter: int | None
     cut_short: int
     set_aside: Path | None
+    unreserved: bool = False
 
 
 class Ledger:
-    """An open ledger in `folder`, made where it is missing.
+    """An open ledger in `folder`, made where it is missing, and held against every other program until it is closed.
 
     Args:
         boot: names this run of the program; with the station and the part it names a result for ever.
@@ -112,18 +118,23 @@ class Ledger:
         limits: absent: every row stays.
 
     Raises:
-        StorageError: the disk refused, or the file was written by a newer Loupe.
+        StorageError: the disk refused, another program has the ledger open, or the file was written by a newer Loupe.
     """
 
     def __init__(self, folder: Path, *, boot: str, reserve_bytes: int, limits: Limits | None = None) -> None:
         self._folder, self._boot = folder, boot
-        folder.mkdir(parents=True, exist_ok=True)
-        set_aside = _set_aside_if_damaged(folder / FILE)
-        self._connection = _connect(folder / FILE)
-        self._reserved = _reserve(folder / _RESERVE, reserve_bytes)
-        self._pruning: Pruning | None = None  # nothing is deleted until all is recovered
-        self.found = self._recover(set_aside)
-        self._pruning = None if limits is None else Pruning(self._connection, limits)
+        with ExitStack() as held_for_now:
+            held_for_now.enter_context(ledger_held(folder))
+            set_aside = _set_aside_if_damaged(folder / FILE)
+            self._connection = _connect(folder / FILE)
+            held_for_now.callback(self._connection.close)
+            self._reserved = _reserve(folder / _RESERVE, reserve_bytes)
+            self._pruning: Pruning | None = None  # nothing is deleted until all is recovered
+            self.found = replace(
+                self._recover(set_aside), unreserved=reserve_bytes > 0 and not self._reserved
+            )
+            self._pruning = None if limits is None else Pruning(self._connection, limits)
+            self._held = held_for_now.pop_all()
 
     @property
     def reserved(self) -> bool:
@@ -155,7 +166,7 @@ class Ledger:
             raise StorageError(f"{self._folder / FILE}: cannot be written: {error}") from error
 
     def close(self) -> None:
-        self._connection.close()
+        self._held.close()
 
     def _write(self, changes: Sequence[Begun | Ended], acknowledged: int) -> None:
         with self._connection:
@@ -188,7 +199,10 @@ class Ledger:
     def _give_up_reserve(self) -> bool:
         had, self._reserved = self._reserved, False
         if had:
-            (self._folder / _RESERVE).unlink(missing_ok=True)
+            try:
+                (self._folder / _RESERVE).unlink(missing_ok=True)
+            except OSError:  # a disk that may not be written any more
+                return False
         return had
 
     def _recover(self, set_aside: Path | None) -> Found:
@@ -210,6 +224,21 @@ class Ledger:
             "SELECT coalesce(max(part), 0), (SELECT counter FROM part WHERE counter IS NOT NULL ORDER BY part DESC LIMIT 1) FROM part"
         ).fetchone()
         return Found(last_part=last_part, last_counter=last_counter, cut_short=len(rows), set_aside=set_aside)
+
+
+@contextmanager
+def ledger_held(folder: Path) -> Iterator[None]:
+    """A ledger's folder, made where it is missing, held against other programs that would judge the same parts.
+
+    Raises:
+        StorageError: another program is at work there, or it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{folder}: cannot be made: {error.strerror or error}") from error
+    with held(folder / _LOCK):
+        yield
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,10 +334,15 @@ def _set_aside_if_damaged(file: Path) -> Path | None:
         return None
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
     aside = file.with_name(f"{file.name}.damaged-{stamp}")
-    for ending in ("-wal", "-shm", ""):
-        part = file.with_name(file.name + ending)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + ending))
+    try:
+        for ending in ("-wal", "-shm", ""):
+            part = file.with_name(file.name + ending)
+            if part.exists():
+                part.rename(aside.with_name(aside.name + ending))
+    except OSError as error:
+        raise StorageError(
+            f"{file}: is damaged and cannot be set aside: {error.strerror or error}"
+        ) from error
     return aside
 
 
@@ -319,7 +353,9 @@ def _sound(file: Path) -> bool:
             said = connection.execute("PRAGMA quick_check(1)").fetchone()
         finally:
             connection.close()
-    except sqlite3.DatabaseError:
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF not in _DAMAGED:  # such as a folder that may not be written
+            raise StorageError(f"{file}: cannot be opened: {error}") from error
         return False
     return said is not None and said[0] == "ok"
 
@@ -334,6 +370,7 @@ def _reserve(file: Path, size: int) -> bool:
         finally:
             os.close(descriptor)
     except OSError:
-        file.unlink(missing_ok=True)
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
         return False
     return True

@@ -4,9 +4,9 @@ Moments are seconds of the event loop's clock, which is monotonic. Every driver 
 opened again after it failed, and says what is wrong as a `DeviceError` that names the device.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vision.image import Frame
 from vision.inspection.policy import Decision
@@ -75,6 +75,15 @@ class Camera(Device, Protocol):
         Raises:
             DeviceError: there is none.
         """
+        ...
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A camera that keeps figures of itself."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Frames and packets by what became of them, and how often it was opened anew, since the station started; for any thread."""
         ...
 
 

@@ -199,8 +199,10 @@ class Reporter:
         why = str(error) if isinstance(error, LoupeError) else f"{type(error).__name__}: {error}"
         lasting = isinstance(error, _LASTING)
         now = asyncio.get_running_loop().time()
-        with suppress(StorageError):
-            self._tell(self._absence.failed(now, f"uplink: {why}", waiting=self._waiting(), lasting=lasting))
+        waiting = 0
+        with suppress(StorageError):  # then the error is the ledger's, and says so
+            waiting = self._waiting()
+        self._tell(self._absence.failed(now, f"uplink: {why}", waiting=waiting, lasting=lasting))
         asked_s = error.retry_after_s if isinstance(error, OverloadedError) else None
         return self._pace.backoff.delay_s(
             self._absence.failures, self._pace.lasting_s if lasting else asked_s

@@ -18,6 +18,7 @@ class Rules:
         beat_s: between heartbeats.
         max_parts: between trigger and gate at once; one more is a fault.
         counter_modulo: where the trigger's counter begins anew; absent: never.
+        counter_lasts: whether the counter goes on while no program runs, as a PLC's does and a camera's frame ids do not.
     """
 
     due_s: float
@@ -30,3 +31,4 @@ class Rules:
     beat_s: float = 0.5
     max_parts: int = 64
     counter_modulo: int | None = None
+    counter_lasts: bool = True

@@ -11,9 +11,9 @@ A verdict's output moves only for a part whose row is on the disk; the fail-safe
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
@@ -107,13 +107,17 @@ class Station:
         self._parts: set[asyncio.Task[None]] = set()
         self._count = PartCount(modulo=rules.counter_modulo)
         self._promised: set[asyncio.Future[None]] = set()
-        self._halted = asyncio.Event()
+        self._taking, self._halted = asyncio.Event(), asyncio.Event()
 
     def health(self) -> dict[str, Health]:
         """Of each device, by what it is; for any thread."""
         links = {"trigger": self._trigger, "output": self._actuator, "recipe": self._recipe}
         found = {what: link.health for what, link in links.items() if link is not None}
         return {**found, **self._eyes.health()}
+
+    def camera_counts(self) -> Mapping[str, Mapping[str, int]]:
+        """What became of frames and packets, by camera; for any thread."""
+        return self._eyes.counts()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Judge parts until `stop` is set, the trigger ends, or the ledger refuses; then finish those on their way.
@@ -144,21 +148,23 @@ class Station:
 
     async def _begin_book(self) -> None:
         found = await self._book.start()
-        self._count.last = found.last_counter
+        self._count.last = found.last_counter if self.rules.counter_lasts else None
         if found.set_aside is not None:
             self._alarm(f"the ledger was damaged; it was set aside as {found.set_aside}, and a new one begun")
+        if found.unreserved:
+            self._alarm("the disk has no room for the ledger's reserve: when it is full, the station stops")
         if found.cut_short:
             self._alarm(
                 f"{found.cut_short} parts were cut short when the program last ended; whether their outputs moved is not known"
             )
 
     async def _close(self) -> None:
-        await self._devices.trigger.close()
-        await self._eyes.close()
-        if self._devices.recipe is not None:
-            await self._devices.recipe.close()
-        await self._devices.actuator.close()
-        await self._due.close()
+        recipe = () if self._devices.recipe is None else (self._devices.recipe,)
+        for one in (self._devices.actuator, self._devices.trigger, self._eyes, *recipe, self._due):
+            try:
+                await one.close()
+            except Exception as error:  # noqa: BLE001  (the others are let go of all the same)
+                self._alarm(f"at the end: {type(error).__name__}: {error}")
         self._model.shutdown(wait=False, cancel_futures=True)
         if self._promised:
             await asyncio.wait(self._promised)
@@ -173,11 +179,13 @@ class Station:
         while True:
             try:
                 await self._trigger.ready()
+                self._taking.set()
                 async with aclosing(self._devices.trigger.pulses()) as pulses:
                     async for pulse in pulses:
                         pause = _RETRY_S[0]
                         self._take(pulse)
             except DeviceError as error:
+                self._taking.clear()
                 self._trigger.lost(error)
                 self._alarm(f"trigger: {error}")
                 await asyncio.sleep(pause)
@@ -186,16 +194,25 @@ class Station:
                 return
 
     async def _beat(self) -> None:
-        """Show the output that somebody is there, for as long as the ledger takes parts."""
+        """Show the output that somebody is there, for as long as parts are taken and the ledger keeps them."""
         while True:
             self.beaten_s = asyncio.get_running_loop().time()
             try:
                 await self._actuator.ready()
-                await self._devices.actuator.beat()
+                if self._taking.is_set():
+                    await self._devices.actuator.beat()
             except DeviceError as error:
                 self._actuator.lost(error)
                 self._alarm(f"output: {error}")
+            await self._until_next_beat()
+
+    async def _until_next_beat(self) -> None:
+        if self._taking.is_set():
             await asyncio.sleep(self.rules.beat_s)
+            return
+        with suppress(TimeoutError):  # the first beat comes at once
+            async with asyncio.timeout(self.rules.beat_s):
+                await self._taking.wait()
 
     # --- parts
 
@@ -293,6 +310,7 @@ class Station:
         match error:
             case TimeoutError():
                 detail = f"not decided {self.rules.lead_s} s before it was due"
+                self._alarm(f"part {way.part}: {detail}; it had been {way.step}")
                 return self._failed(way.part, Outcome.TIMEOUT, way.step, detail)
             case StorageError():
                 self._halt(error)
@@ -302,9 +320,12 @@ class Station:
             case _NoRecipeError():
                 reason = "recipe"
             case InputError():
+                self._alarm(f"part {way.part}: {error}")
                 reason = "picture"
             case _:
-                return self._fault(way.part, "internal", f"{type(error).__name__}: {error}")
+                detail = f"{type(error).__name__}: {error}"
+                self._alarm(f"part {way.part}: {detail}")
+                return self._fault(way.part, "internal", detail)
         return self._fault(way.part, reason, str(error))
 
     async def _arrive(self, finding: _Finding, arrival: Arrival) -> tuple[_Finding, float]:
@@ -319,10 +340,7 @@ class Station:
 
     async def _drive(self, finding: _Finding, due: float) -> _Finding:
         """Move the output; what is late or not taken is no verdict any more."""
-        late = asyncio.get_running_loop().time() - due
-        if late > self.rules.late_s:
-            detail = f"{1e3 * late:.1f} ms late at the gate; it would have been {finding.ended.outcome}"
-            finding = self._failed(finding.ended.part, Outcome.TIMEOUT, "late", detail)
+        finding = self._in_time(finding, due, "it would have been")
         try:
             async with asyncio.timeout(self.rules.drive_s):
                 await self._actuator.ready()
@@ -334,7 +352,16 @@ class Station:
             return self._output_failed(finding, str(error))
         except Exception as error:  # noqa: BLE001  (as for verdicts: a driver's fault must not leave a part without an outcome)
             return self._output_failed(finding, f"{type(error).__name__}: {error}")
-        return finding
+        return self._in_time(finding, due, "the gate moved for")
+
+    def _in_time(self, finding: _Finding, due: float, what: str) -> _Finding:
+        """A finding at the gate, or a timeout where its part has gone by."""
+        ended, late = finding.ended, asyncio.get_running_loop().time() - due
+        if late <= self.rules.late_s or ended.outcome in (Outcome.TIMEOUT, Outcome.FAULT):
+            return finding
+        detail = f"{1e3 * late:.1f} ms late at the gate; {what} {ended.outcome}"
+        self._alarm(f"part {ended.part}: {detail}")
+        return self._failed(ended.part, Outcome.TIMEOUT, "late", detail)
 
     def _output_failed(self, finding: _Finding, why: str) -> _Finding:
         self._actuator.lost(why, at_work=True)

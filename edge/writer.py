@@ -87,8 +87,8 @@ class LedgerWriter:
     def _work(self) -> None:
         try:
             ledger = self._open_ledger()
-        except LoupeError as error:
-            self._tell(self._opened, error)
+        except Exception as error:  # noqa: BLE001  (the thread's boundary: whoever waits for the ledger must hear of it)
+            self._tell(self._opened, _refusal(error))
             return
         self._tell(self._opened, ledger.found)
         try:
@@ -97,7 +97,7 @@ class LedgerWriter:
             ledger.close()
 
     def _serve(self, ledger: Ledger) -> None:
-        refused: StorageError | None = None
+        refused: LoupeError | None = None
         going_on, reserved, discarding = True, ledger.reserved, False
         self._mark.discarded = ledger.discarded
         while going_on:
@@ -107,8 +107,8 @@ class LedgerWriter:
             if refused is None:
                 try:
                     ledger.commit([one.change for one in batch], acknowledged=self._mark.acknowledged)
-                except StorageError as error:
-                    refused = error
+                except Exception as error:  # noqa: BLE001  (as above)
+                    refused = _refusal(error)
             for one in batch:
                 self._tell(one.kept, refused)
             if reserved and not ledger.reserved:
@@ -145,6 +145,13 @@ class LedgerWriter:
                 future.set_result(answer)  # type: ignore[arg-type]  # each future is told what it is for
 
         soon(self._loop, tell)
+
+
+def _refusal(error: Exception) -> LoupeError:
+    """What a station understands."""
+    return (
+        error if isinstance(error, LoupeError) else StorageError(f"ledger: {type(error).__name__}: {error}")
+    )
 
 
 def _looked_at(future: asyncio.Future[None]) -> None:

@@ -23,7 +23,7 @@ class Output(Protocol):
 
 
 class Pulses:
-    """A pulse on the decision's output; a decision without one leaves all as they are.
+    """A pulse on the decision's output; one for an earlier part ends then at the latest, so that no part passes on another's.
 
     Args:
         outputs: by decision.
@@ -32,19 +32,21 @@ class Pulses:
 
     def __init__(self, outputs: Mapping[Decision, Output], *, pulse_s: float) -> None:
         self._outputs, self._pulse_s = outputs, pulse_s
-        self._releases: dict[Hashable, asyncio.Task[None]] = {}
+        self._releases: dict[Hashable, tuple[Output, asyncio.Task[None]]] = {}
         self._stuck = ""
 
     async def drive(self, decision: Decision) -> None:
         """Raises DeviceError when the device did not take it, or did not take the end of an earlier pulse."""
         self.check()
         output = self._outputs.get(decision)
-        if output is None:
-            return
-        if (earlier := self._releases.pop(output.place, None)) is not None:
-            earlier.cancel()  # one longer pulse for two parts that touch
-        await output.on()
-        self._releases[output.place] = asyncio.create_task(self._release(output))
+        earlier, self._releases = self._releases, {}
+        for place, (pulsed, release) in earlier.items():
+            if release.cancel() and (output is None or place != output.place):
+                await self._off(pulsed)  # else one longer pulse for two parts that touch
+        self.check()
+        if output is not None:
+            await output.on()
+            self._releases[output.place] = output, asyncio.create_task(self._release(output))
 
     def check(self) -> None:
         """Raises DeviceError when the end of a pulse was not taken; `rest` mends it."""
@@ -57,7 +59,7 @@ class Pulses:
         Raises:
             DeviceError: an output did not take it.
         """
-        for release in self._releases.values():
+        for _, release in self._releases.values():
             release.cancel()
         self._releases.clear()
         for output in {one.place: one for one in self._outputs.values()}.values():
@@ -66,6 +68,9 @@ class Pulses:
 
     async def _release(self, output: Output) -> None:
         await asyncio.sleep(self._pulse_s)
+        await self._off(output)
+
+    async def _off(self, output: Output) -> None:
         try:
             await output.off()
         except DeviceError as error:

@@ -92,7 +92,12 @@ class AravisCamera:
 
     @property
     def counters(self) -> Counters:
+        """Until now."""
         return Counters(**{**asdict(self._counted), "reconnects": self._feed.reopened})
+
+    def counts(self) -> Mapping[str, int]:
+        """The same, by name."""
+        return asdict(self.counters)
 
     async def open(self) -> None:
         """Wait until the camera is connected and set.

@@ -203,6 +203,13 @@ class FrameFeed:
 
     async def _live(self) -> bool:
         """One life of the child; whether it delivered."""
+        try:
+            return await self._lived()
+        except OSError as error:  # no memory, no process, no descriptor left
+            await self._over(f"the camera's process cannot be started: {error.strerror or error}")
+            return False
+
+    async def _lived(self) -> bool:
         memory = os.memfd_create("frames")
         try:
             child = await asyncio.create_subprocess_exec(
@@ -240,10 +247,13 @@ class FrameFeed:
             error = str(late)
         finally:
             self._stdin = None
+        await self._over(error)
+        return delivered
+
+    async def _over(self, error: str) -> None:
         async with self._fresh:
             self._ready, self._error, self._earlier = False, error, self._latest
             self._fresh.notify_all()
-        return delivered
 
     def _hear(self, said: Mapping[str, Any], memory: int) -> str:
         """Take note of a line; what it says of the child's end, if it is that."""

@@ -1,7 +1,7 @@
 """A camera that streams: RTSP, a V4L2 device, or a video file shown at its own pace. A child process reads; this side picks the part's frame."""
 
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Final
 
 from edge.cameras.feed import Child, FrameFeed, Seen
@@ -38,9 +38,9 @@ class StreamCamera:
         child = Child(module="edge.cameras.reader", told=told, open_s=open_s, silence_s=stall_s)
         self._feed = FrameFeed(self.name, child, hide=source)
 
-    @property
-    def reopened(self) -> int:
-        return self._feed.reopened
+    def counts(self) -> Mapping[str, int]:
+        """How often the stream was opened anew."""
+        return {"reconnects": self._feed.reopened}
 
     async def open(self) -> None:
         """Wait until the stream is read.

@@ -5,16 +5,20 @@ Nothing that was counted is lost, however slowly it is read. An input has no mem
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Final
 
 from edge.modbus import ModbusLink, Table
 from edge.ports import Pulse
 from edge.triggers.edges import EdgeName, Edges
 
+_AT_ONCE: Final = 16  # parts in one reading that may still be before the gate
+
 
 class CounterTrigger:
     """A pulse for each step of a register, read every `poll_s`.
 
-    When it went up by more than one between two readings, the earlier parts are `missed`: they cannot be photographed any more.
+    When it went up by more than one between two readings, nobody knows when which of the parts passed, so all are `missed`. Where that are
+    very many, only the latest come as pulses; for the others the count speaks.
 
     Args:
         words: 16-bit registers that make up the counter, the high one first.
@@ -45,8 +49,8 @@ class CounterTrigger:
             now, at = await self._read(), loop.time()
             ahead = (now - last) % self._modulo
             if ahead <= self._modulo // 2:  # else it was set back
-                for behind in range(ahead - 1, -1, -1):
-                    yield Pulse(at_s=at, counter=(now - behind) % self._modulo, missed=behind > 0)
+                for behind in range(min(ahead, _AT_ONCE) - 1, -1, -1):
+                    yield Pulse(at_s=at, counter=(now - behind) % self._modulo, missed=ahead > 1)
             last = now
             await asyncio.sleep(due - loop.time())
 

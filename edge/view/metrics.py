@@ -31,6 +31,7 @@ class _Stations(Collector):
         yield from _parts(self._watches)
         yield from _times(self._watches)
         yield from _states(self._watches)
+        yield from _cameras(self._watches)
         yield from _models(self._watches)
 
 
@@ -90,6 +91,17 @@ def _states(watches: Sequence[Watch]) -> Iterator[_Family]:
             if health.well is not None:
                 devices.add_metric((watch.station.name, device), health.well)
     yield from (up, devices)
+
+
+def _cameras(watches: Sequence[Watch]) -> Iterator[_Family]:
+    counted = CounterMetricFamily(
+        "loupe_edge_camera", "Frames and packets by what became of them", labels=("station", "camera", "what")
+    )
+    for watch in watches:
+        for camera, counts in watch.station.camera_counts().items():
+            for what, count in counts.items():
+                counted.add_metric((watch.station.name, camera, what), count)
+    yield counted
 
 
 def _models(watches: Sequence[Watch]) -> Iterator[_Family]:

@@ -31,6 +31,7 @@ class Watched(Protocol):
     refusals: int
 
     def health(self) -> Mapping[str, Health]: ...
+    def camera_counts(self) -> Mapping[str, Mapping[str, int]]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,9 @@ _OUTCOMES: Final[Mapping[int, PartOutcome]] = {
     getattr(fleet_pb2, f"OUTCOME_{one.name}"): one for one in PartOutcome
 }
 _MAX_STAGE: Final = 32  # characters of a timing's name
-_YEARS: Final = range(2000, 10_000)  # of a trigger: what a clock may say, and every database keeps
+_YEARS: Final = range(
+    1970, 10_000
+)  # of a trigger: what a clock may say, a box's that was never set too, and every database keeps
 
 
 class FleetRpc(fleet_pb2_grpc.FleetServiceServicer):

@@ -33,6 +33,14 @@ def test_the_same_one_is_said_once_a_minute_with_how_often_it_was() -> None:
     ]
 
 
+def test_texts_that_never_come_again_are_not_kept_for_ever() -> None:
+    heard = Heard()
+    for turn in range(5000):
+        heard.at(turn / 1000, f"recipe: found {'x' * turn}")
+    heard.at(6, "recipe: found ")
+    assert len(heard.said) == 5001, "the first was forgotten meanwhile"
+
+
 def test_what_was_not_heard_for_long_is_new() -> None:
     heard = Heard()
     heard.at(0, "camera: unplugged")

@@ -112,11 +112,13 @@ def test_every_trigger_has_an_outcome_after_any_order_of_events_and_crashes(
             still_open.remove(part)
             ledger.commit([ended(part, data.draw(st.sampled_from(Outcome)))])
         elif event == "crash":  # the process is gone: nothing is closed in good order
+            del ledger
             ledger = opened(folder)
             assert (ledger.found.last_part, ledger.found.cut_short) == (last, len(still_open))
             still_open.clear()
         found = audit(folder)
         assert (found.triggers, found.open, found.missing) == (last, len(still_open), 0)
+    del ledger
     opened(folder)
     assert audit(folder).balanced
 
@@ -167,6 +169,29 @@ def test_a_file_that_is_no_ledger_is_set_aside_too(tmp_path: Path) -> None:
     found = opened(tmp_path).found
     assert found.set_aside is not None
     assert found.set_aside.read_bytes().startswith(b"once upon")
+
+
+def test_what_cannot_be_opened_is_no_damage_and_stays_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
+    with pytest.raises(StorageError, match=r"ledger\.db: cannot be opened"):
+        opened(tmp_path)
+    assert (tmp_path / FILE).is_dir()
+
+
+def test_a_ledger_is_one_programs_at_a_time(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as ledger:
+        ledger.commit([begun(1)])
+        with pytest.raises(StorageError, match="another process is at work here"):
+            opened(tmp_path)
+        assert audit(tmp_path).open == 1, "its part is still on its way"
+    assert opened(tmp_path).found.cut_short == 1
+
+
+def test_a_reserve_that_the_disk_has_no_room_for_is_told(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", kibibytes=1024) as disk:
+        for size, lacking in ((0, False), (64 * 1024, False), (2**30, True)):
+            with closing(Ledger(disk / str(size), boot="first", reserve_bytes=size)) as ledger:
+                assert ledger.found.unreserved is lacking
 
 
 def test_a_ledger_of_a_newer_loupe_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -50,7 +51,7 @@ def test_at_the_end_the_outputs_are_at_rest_and_the_ledger_is_closed() -> None:
     world = World(every(0.1, 1)).run()
     assert world.actuator.rested
     assert world.book.closed
-    assert world.actuator.beats >= 1
+    assert world.actuator.beats
 
 
 # --- the camera
@@ -216,6 +217,13 @@ def test_an_output_that_is_not_taken_in_time_is_a_fault() -> None:
     assert "not taken within 0.1 s" in world.book.ended[1].detail
 
 
+def test_a_gate_that_moved_too_late_is_no_verdict_though_it_took_it() -> None:
+    world = World(every(1.0, 2), actuator=FakeActuator({0: 0.08})).run()
+    assert world.outcomes == [(Outcome.TIMEOUT, "late"), (Outcome.ACCEPT, "confident")]
+    assert world.book.ended[1].detail == "80.0 ms late at the gate; the gate moved for accept"
+    assert world.alarms == ["part 1: 80.0 ms late at the gate; the gate moved for accept"]
+
+
 def test_a_broker_that_is_down_for_an_hour_costs_the_parts_of_that_hour_and_no_other() -> None:
     gone, period_s, due_s = (60.0, 3660.0), 5.0, RULES.due_s
     world = World(every(period_s, 800), actuator=FakeActuator(gone=[gone])).run()
@@ -227,7 +235,7 @@ def test_a_broker_that_is_down_for_an_hour_costs_the_parts_of_that_hour_and_no_o
     lost = [reason for outcome, reason in world.outcomes if outcome is Outcome.FAULT]
     assert lost == ["output"] * 720
     assert len(world.actuator.driven) == 800 - 720, "none of them later"
-    assert world.actuator.beats > 2 * (800 * period_s - 3600) - 10, "it beats again"
+    assert len(world.actuator.beats) > 2 * (800 * period_s - 3600) - 10, "it beats again"
 
 
 # --- the ledger
@@ -290,6 +298,14 @@ def test_a_counter_that_begins_anew_counts_on(last: int, now: int, unseen: int) 
     assert len(world.book.begun) == unseen + 1
 
 
+def test_a_counter_that_begins_with_the_program_is_not_held_against_the_last_runs() -> None:
+    rules = replace(RULES, counter_lasts=False)
+    pulses = [Pulse(at_s=0.0, counter=7), Pulse(at_s=0.1, counter=8)]
+    world = World(pulses, book=FakeBook(last_counter=4), rules=rules).run()
+    assert list(world.book.begun.values()) == [7, 8]
+    assert world.alarms == []
+
+
 def test_a_counter_that_was_set_back_is_an_alarm_and_no_gap() -> None:
     rules = replace(RULES, counter_modulo=65536)
     world = World([Pulse(at_s=0.0, counter=1)], book=FakeBook(last_counter=5000), rules=rules).run()
@@ -313,6 +329,27 @@ def test_a_lost_trigger_is_opened_again_and_what_it_counted_meanwhile_has_rows()
     world = World(pulses).run()
     assert list(world.book.begun.values()) == [1, 2, 3, 4]
     assert world.alarms[0] == "trigger: camera 1: no answer"
+
+
+def test_the_heart_stands_still_while_no_trigger_is_followed() -> None:
+    pulses: list[Pulse | Exception] = [Pulse(at_s=10.0), *[lost("no answer")] * 5, Pulse(at_s=30.0)]
+    world = World(pulses).run()
+
+    beats = world.actuator.beats
+    lost_for = sum((0.1, 0.2, 0.4, 0.8, 1.6))
+    assert beats[0] == 0.0
+    assert [one for one in beats if 10.0 < one < 10.0 + lost_for] == []
+    assert beats == pytest.approx(
+        [one / 2 for one in range(20)] + [13.1 + one / 2 for one in range(35)], abs=0.02
+    )
+
+
+def test_a_ledger_that_was_damaged_is_an_alarm_and_the_line_goes_on() -> None:
+    world = World(every(0.1, 2), book=FakeBook(set_aside=Path("ledger.db.damaged-1"))).run()
+    assert [outcome for outcome, _ in world.outcomes] == [Outcome.ACCEPT] * 2
+    assert world.alarms == [
+        "the ledger was damaged; it was set aside as ledger.db.damaged-1, and a new one begun"
+    ]
 
 
 def test_more_parts_than_there_is_room_for_are_faults_with_an_output_each() -> None:

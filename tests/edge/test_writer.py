@@ -2,14 +2,15 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
-from edge.ledger import FILE, Ended, Ledger, Outcome, audit
+from edge.ledger import FILE, Begun, Ended, Ledger, Outcome, audit
 from edge.outbox import Mark
 from edge.pruning import Limits
 from edge.writer import LedgerWriter
@@ -107,6 +108,38 @@ def test_when_the_disk_is_full_the_reserve_goes_first_and_nothing_is_promised_af
         assert "cannot be written" in str(error)
         assert audit(folder).outcomes[Outcome.FAULT] == kept
     assert alarms == ["the disk is full: the ledger's reserve is in use"]
+
+
+def test_whatever_keeps_a_ledger_from_being_opened_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+
+    def surprise() -> Ledger:
+        raise PermissionError("nobody thought of this")
+
+    for book, said in (
+        (writer(tmp_path / "file" / "station"), "cannot be made: Not a directory"),
+        (LedgerWriter(surprise, alarm=print), "PermissionError: nobody thought of this"),
+    ):
+        with pytest.raises(StorageError, match=said):
+            asyncio.run(book.start())
+
+
+def test_whatever_ends_a_commit_nothing_is_promised_after_it(tmp_path: Path) -> None:
+    class Surprising(Ledger):
+        @override
+        def commit(self, changes: Sequence[Begun | Ended], *, acknowledged: int = 0) -> None:
+            if changes:
+                raise OSError("nobody thought of this")
+
+    async def work() -> None:
+        book = LedgerWriter(lambda: Surprising(tmp_path, boot="boot", reserve_bytes=0), alarm=print)
+        await book.start()
+        for _ in range(2):
+            with pytest.raises(StorageError, match="OSError: nobody thought of this"):
+                await book.begin(None)[1]
+        await book.stop()
+
+    asyncio.run(work())
 
 
 def test_rows_that_nobody_has_are_deleted_with_one_alarm(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import selectors
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from typing_extensions import override
@@ -119,7 +120,7 @@ class FakeActuator:
     script: dict[int, Exception | float] = field(default_factory=dict)
     gone: Sequence[tuple[float, float]] = ()
     driven: list[tuple[float, Decision]] = field(default_factory=list)
-    beats: int = 0
+    beats: list[float] = field(default_factory=list)
     rested: bool = False
     _turn: int = 0
 
@@ -135,7 +136,7 @@ class FakeActuator:
 
     async def beat(self) -> None:
         self._answer()
-        self.beats += 1
+        self.beats.append(asyncio.get_running_loop().time())
 
     async def close(self) -> None:
         self.rested = True
@@ -192,12 +193,13 @@ class FakeBook:
     slow_s: float = 0.0
     takes: int | None = None
     last_counter: int | None = None
+    set_aside: Path | None = None
     begun: dict[int, int | None] = field(default_factory=dict)
     ended: dict[int, Ended] = field(default_factory=dict)
     closed: bool = False
 
     async def start(self) -> Found:
-        return Found(last_part=0, last_counter=self.last_counter, cut_short=0, set_aside=None)
+        return Found(last_part=0, last_counter=self.last_counter, cut_short=0, set_aside=self.set_aside)
 
     def begin(self, counter: int | None) -> tuple[int, asyncio.Future[None]]:
         part = len(self.begun) + 1

@@ -55,6 +55,7 @@ def at_the_gate(work: Callable[[GpioActuator, FakeLines], Awaitable[None]]) -> F
 def test_a_decision_is_a_pulse_on_its_line() -> None:
     async def work(gate: GpioActuator, lines: FakeLines) -> None:
         await gate.drive(Decision.REJECT)
+        await asyncio.sleep(2 * PULSE_S)
         await gate.drive(Decision.REVIEW)  # has no line: the gate at rest
         await asyncio.sleep(2 * PULSE_S)
         assert lines.set_to == [(0, "GATE", True), (PULSE_S, "GATE", False)]

@@ -1,7 +1,7 @@
 """A gate on a PLC's coils or register, against a simulated PLC."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from typing import Final
 
 import pytest
@@ -22,10 +22,19 @@ KINDS: Final[Mapping[str, Callable[[ModbusLink], Mapping[Decision, Output]]]] = 
 Work = Callable[[ModbusActuator], Awaitable[None]]
 
 
-def at_the_gate(gate: Plc, kind: str, work: Work, *, heartbeat: int = HEARTBEAT) -> None:
+def at_the_gate(
+    gate: Plc,
+    kind: str,
+    work: Work,
+    *,
+    heartbeat: int = HEARTBEAT,
+    pulse_s: float = PULSE_S,
+    only: Container[Decision] = frozenset(Decision),
+) -> None:
     async def opened() -> None:
         link = ModbusLink(Address(host="127.0.0.1", port=gate.port))
-        actuator = ModbusActuator(link, KINDS[kind](link), pulse_s=PULSE_S, heartbeat=heartbeat)
+        outputs = {decision: one for decision, one in KINDS[kind](link).items() if decision in only}
+        actuator = ModbusActuator(link, outputs, pulse_s=pulse_s, heartbeat=heartbeat)
         await actuator.open()
         await work(actuator)
         await actuator.close()
@@ -62,6 +71,20 @@ def test_the_end_of_one_pulse_does_not_cut_the_next_one_short(kind: str) -> None
         assert rejected[1].at_s - rejected[0].at_s > 0.8 * PULSE_S
         assert ended >= rejected[1].at_s
         assert gate.at_rest()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_part_passes_on_the_pulse_of_the_one_before_it(kind: str) -> None:
+    async def work(actuator: ModbusActuator) -> None:
+        await actuator.drive(Decision.ACCEPT)
+        await asyncio.sleep(0.2)
+        assert not gate.at_rest()
+        await actuator.drive(Decision.REJECT)
+        assert gate.at_rest()
+
+    with plc() as gate:
+        at_the_gate(gate, kind, work, pulse_s=5.0, only=(Decision.ACCEPT, Decision.REVIEW))
+        assert [name for _, name in gate.gate()] == ["accept"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

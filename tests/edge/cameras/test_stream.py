@@ -122,7 +122,7 @@ def test_a_child_that_is_killed_is_started_again_and_counts_on(video: Path) -> N
             after = await camera.capture(Pulse(at_s=now()))
             assert after.frame_id > before.frame_id  # type: ignore[operator]
             assert after.device_ns > before.device_ns  # type: ignore[operator]
-            assert camera.reopened == 1
+            assert camera.counts() == {"reconnects": 1}
 
     in_time(work)
 

@@ -6,9 +6,9 @@ from contextlib import aclosing
 import pytest
 
 from edge.modbus import ModbusLink
-from edge.rig.plc import SENSOR, Plc, plc
+from edge.rig.plc import COUNTER, SENSOR, Plc, plc
 from edge.triggers.edges import EdgeName
-from edge.triggers.modbus import InputTrigger
+from edge.triggers.modbus import CounterTrigger, InputTrigger
 from vision.address import Address
 from vision.errors import DeviceError
 
@@ -46,6 +46,33 @@ def test_each_part_is_seen_once_and_at_its_edge(edge: EdgeName, stable_s: float,
         moments = asyncio.run(seen(gate, 4, edge=edge, stable_s=stable_s))
         for passed, moment in zip(gate.parts, moments, strict=True):
             assert moment - passed == pytest.approx(after_s, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        (1, [(1, False)]),
+        (3, [(1, True), (2, True), (3, True)]),
+        (30_000, [(count, True) for count in range(29_985, 30_001)]),
+    ],
+)
+def test_what_was_counted_between_two_readings_is_told_as_far_as_it_may_be_before_the_gate(
+    steps: int, expected: list[tuple[int, bool]]
+) -> None:
+    async def work(gate: Plc) -> list[tuple[int | None, bool]]:
+        trigger = CounterTrigger(ModbusLink(Address(host="127.0.0.1", port=gate.port)), COUNTER, poll_s=0.005)
+        await trigger.open()
+        async with aclosing(trigger.pulses()) as pulses:
+            first = asyncio.ensure_future(anext(pulses))
+            await asyncio.sleep(0.05)
+            await asyncio.to_thread(gate.set_register, COUNTER, steps)
+            found = [await first]
+            found += [await anext(pulses) for _ in expected[1:]]
+        await trigger.close()
+        return [(pulse.counter, pulse.missed) for pulse in found]
+
+    with plc() as gate:
+        assert asyncio.run(work(gate)) == expected
 
 
 def test_a_plc_that_is_gone_is_an_error() -> None:

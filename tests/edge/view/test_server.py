@@ -195,11 +195,13 @@ def test_prometheus_reads_what_happened() -> None:
         board.ended(finished(number, outcome, reason, decided_ms=None if outcome == Outcome.FAULT else 12.0))
     board.alarm("camera: unplugged")
     devices = {"camera": Health(well=False), "output": Health(well=True), "trigger": Health()}
-    with viewed(watch(board, FakeStation(devices=devices, refusals=2))) as site:
+    counts = {"camera": {"resent": 12, "reconnects": 1}}
+    with viewed(watch(board, FakeStation(devices=devices, refusals=2, counts=counts))) as site:
         for name, labels, value in (
             ("loupe_edge_parts_total", {"outcome": "accept", "reason": "confident"}, 2),
             ("loupe_edge_parts_total", {"outcome": "fault", "reason": "camera"}, 1),
             ("loupe_edge_triggers_total", {}, 3),
+            ("loupe_edge_camera_total", {"camera": "camera", "what": "resent"}, 12),
             ("loupe_edge_outcomes_kept_total", {}, 0),
             ("loupe_edge_alarms_total", {}, 1),
             ("loupe_edge_ledger_refusals_total", {}, 2),

@@ -26,9 +26,13 @@ class FakeStation:
     beaten_s: float | None = math.inf  # just now, whatever the time is
     refusals: int = 0
     devices: dict[str, Health] = field(default_factory=dict)
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def health(self) -> Mapping[str, Health]:
         return self.devices
+
+    def camera_counts(self) -> Mapping[str, Mapping[str, int]]:
+        return self.counts
 
 
 def watch(board: Board, station: FakeStation | None = None, *, ended: str | None = None) -> Watch:
