@@ -96,8 +96,11 @@ class Actuator(Device, Protocol):
         """
         ...
 
-    async def beat(self) -> None:
+    async def beat(self, *, taking: bool = True) -> None:
         """Show the device that the station is alive.
+
+        Args:
+            taking: parts; else the device is asked whether it is there, and whoever watches the heart sees it stand still.
 
         Raises:
             DeviceError: it did not take it.

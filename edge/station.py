@@ -199,8 +199,7 @@ class Station:
             self.beaten_s = asyncio.get_running_loop().time()
             try:
                 await self._actuator.ready()
-                if self._taking.is_set():
-                    await self._devices.actuator.beat()
+                await self._devices.actuator.beat(taking=self._taking.is_set())
             except DeviceError as error:
                 self._actuator.lost(error)
                 self._alarm(f"output: {error}")

@@ -55,10 +55,10 @@ class GpioActuator:
         """Raises DeviceError when the chip is gone."""
         await self._pulses.drive(decision)
 
-    async def beat(self) -> None:
+    async def beat(self, *, taking: bool = True) -> None:
         """Raises DeviceError when the chip is gone, or the end of a pulse was not taken."""
         self._pulses.check()
-        self._high = not self._high
+        self._high = self._high != taking
         self.set(self._heartbeat, on=self._high)
 
     async def close(self) -> None:

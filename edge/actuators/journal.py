@@ -27,7 +27,7 @@ class JournalActuator:
         except StorageError as error:
             raise DeviceError(str(error)) from error
 
-    async def beat(self) -> None:
+    async def beat(self, *, taking: bool = True) -> None:
         """Nobody watches."""
 
     async def close(self) -> None:

@@ -69,10 +69,10 @@ class ModbusActuator:
         """Raises DeviceError when the PLC did not take it, or did not take the end of an earlier pulse."""
         await self._pulses.drive(decision)
 
-    async def beat(self) -> None:
+    async def beat(self, *, taking: bool = True) -> None:
         """Raises DeviceError when the PLC did not take it, or did not take the end of a pulse."""
         self._pulses.check()
-        self._beats = (self._beats + 1) % 65536
+        self._beats = (self._beats + taking) % 65536
         await self._link.write_register(self._heartbeat, self._beats)
 
     async def close(self) -> None:

@@ -40,10 +40,10 @@ class MqttActuator:
         self._number += 1
         await self._link.publish(self._decided(decision))
 
-    async def beat(self) -> None:
+    async def beat(self, *, taking: bool = True) -> None:
         """Raises DeviceError when the broker did not acknowledge it."""
-        self._beats += 1
-        await self._link.publish(self._life("running"))
+        self._beats += taking
+        await self._link.publish(self._life("running" if taking else "waiting"))
 
     async def close(self) -> None:
         with contextlib.suppress(DeviceError):

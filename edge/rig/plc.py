@@ -67,7 +67,7 @@ class Plc:
         self.parts: list[float] = []  # when each passed the sensor
         self.passed_at: list[float] = []  # and where the belt was
         self.moved: list[Moved] = []
-        self.beats: list[int] = []
+        self.beats: list[int] = []  # the heart's numbers, as they changed
         self.reads = 0
         self.refuses = False
         self._loop: asyncio.AbstractEventLoop
@@ -157,7 +157,7 @@ class Plc:
             self._move(address, on=bool(new[0]))
         elif code == _WRITE_REGISTER and address == GATE:
             self._turn(new[0])
-        elif code == _WRITE_REGISTER and address == HEARTBEAT:
+        elif code == _WRITE_REGISTER and address == HEARTBEAT and new[0] != (self.beats or [0])[-1]:
             self.beats.append(new[0])
         return None
 

@@ -134,9 +134,10 @@ class FakeActuator:
         await befall(one)
         self.driven.append((round(asyncio.get_running_loop().time(), 6), decision))
 
-    async def beat(self) -> None:
+    async def beat(self, *, taking: bool = True) -> None:
         self._answer()
-        self.beats.append(asyncio.get_running_loop().time())
+        if taking:
+            self.beats.append(asyncio.get_running_loop().time())
 
     async def close(self) -> None:
         self.rested = True

@@ -74,7 +74,8 @@ def test_the_heartbeat_line_changes_with_each_beat() -> None:
     async def work(gate: GpioActuator, lines: FakeLines) -> None:
         for _ in range(4):
             await gate.beat()
-        assert [on for _, line, on in lines.set_to if line == HEART] == [True, False, True, False]
+        await gate.beat(taking=False)
+        assert [on for _, line, on in lines.set_to if line == HEART] == [True, False, True, False, False]
 
     at_the_gate(work)
 

@@ -123,6 +123,7 @@ def test_an_output_that_the_plc_refuses_is_an_error_that_names_it(kind: str) -> 
         with pytest.raises(DeviceError, match=rf"PLC 127.*: write {place}: refused with exception 4"):
             await actuator.drive(Decision.REJECT)
         await actuator.beat()  # the heart goes on
+        await actuator.beat(taking=False)  # and stands still
 
     with plc() as gate:
         at_the_gate(gate, kind, work)
