@@ -93,9 +93,7 @@ def _background(border: Floats, terms: Floats) -> Floats | None:
         if near.mean() < _PLAIN:
             return None
         known = terms[near]
-        surface = np.asarray(
-            np.linalg.solve(_inner(known, known) + _STIFF, _inner(known, border[near])), np.float32
-        )
+        surface = np.asarray(np.linalg.solve(known.T @ known + _STIFF, known.T @ border[near]), np.float32)
         away, within = _largest(border - _on(terms, surface)), _NEAR
     near = away < _NEAR
     rough = np.sqrt(np.square(away[near]).mean()) if near.mean() >= _PLAIN else np.inf
@@ -109,12 +107,11 @@ def _largest(difference: Floats) -> Floats:
 
 
 def _on(terms: Floats, surface: Floats) -> Floats:
-    """The surface at some pixels, (..., 3). By einsum, as below: BLAS would wake threads for it, which then spin (docs/log.md, 2026-11-28)."""
-    return np.asarray(np.einsum("...k,kc->...c", terms, surface))
+    """The surface at some pixels, (..., 3).
 
-
-def _inner(one: Floats, other: Floats) -> Floats:
-    return np.asarray(np.einsum("nk,nc->kc", one, other))
+    Products as small as here stay in the thread that asks for them; large ones would wake others, which then spin (docs/log.md, 2026-11-28).
+    """
+    return np.asarray(terms @ surface)
 
 
 def _reach(product: npt.NDArray[np.bool_]) -> float:
