@@ -84,7 +84,7 @@ class Correcting:
         taxonomy = self._models.catalog(item.model_name).categorizer.taxonomy
         word = Word(
             item_id=item_id,
-            labels=completed(taxonomy, labels),
+            labels=await asyncio.to_thread(completed, taxonomy, labels),
             said=item.said,
             depth=item.depth,
             comment=comment,

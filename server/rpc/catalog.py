@@ -115,13 +115,14 @@ class CatalogRpc(catalog_pb2_grpc.CatalogServiceServicer):
     ) -> catalog_pb2.SearchSimilarResponse:
         if not (request.image or request.item_id or request.text):
             raise FieldsError(Violation("query", "expected one of image, item_id and text, found none"))
+        categories, attributes = products.filters_from_wire(request)
         model = self._do.models.catalog(request.model)
         query = Query(
             image=request.image,
             item_id=request.item_id,
             text=request.text,
-            categories=tuple(request.categories),
-            attributes={name: tuple(one.values) for name, one in request.attributes.items()},
+            categories=categories,
+            attributes=attributes,
             limit=request.limit or _USUAL_HITS,
             deadline=current_call().deadline,
         )

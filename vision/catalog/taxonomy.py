@@ -150,6 +150,18 @@ class Taxonomy:
         """
         return self.category(level, label).name(language)
 
+    def named(self, words: str) -> tuple[Category, ...]:
+        """Categories whose id, name or synonym is `words` in any language, case and width aside; no others are looked at."""
+        return self._by_word.get(fold(words), ())
+
+    @cached_property
+    def _by_word(self) -> Mapping[str, tuple[Category, ...]]:
+        found: dict[str, dict[tuple[str, str], Category]] = {}
+        for node, category in self._by_node.items():
+            for word in category.words():
+                found.setdefault(word, {})[node] = category
+        return {word: tuple(of_word.values()) for word, of_word in found.items() if word}
+
     def find(self, words: str, language: str | None = None) -> tuple[Category, ...]:
         """Categories whose id, name or synonym is `words`, then those where it is a part of one; case and width do not matter.
 
