@@ -16,13 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from server.models import Models
-from server.storage.catalog_items import CatalogItems, ItemRow
+from server.storage.catalog_items import TEST, CatalogItems, ItemRow
 from server.storage.catalog_tables import FeedbackState
 from server.storage.feedback import FeedbackBook, Word
 from vision.catalog.taxonomy import Taxonomy
 from vision.errors import CatalogError, SettingsError
-
-_TEST = "test"
 
 
 class Kind(StrEnum):
@@ -116,8 +114,8 @@ class Correcting:
         )
 
     def _is_frozen(self, item: ItemRow) -> bool:
-        digests = {one for photo in item.photos for one in (photo.sha256, photo.original_sha256)}
-        return item.split == _TEST or not digests.isdisjoint(self._frozen)
+        digests = item.sent | {photo.sha256 for photo in item.photos}
+        return item.split == TEST or not digests.isdisjoint(self._frozen)
 
 
 def completed(taxonomy: Taxonomy, labels: Mapping[str, str]) -> dict[str, str]:

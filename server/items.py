@@ -133,6 +133,7 @@ class Items:
         """The item's row, once its photos are in the store."""
         given = [photo for photo in entering.product.photos if isinstance(photo, bytes)]
         photos = tuple(self._keep(given[place], f"photos[{place}]") for place in placed.judged)
+        unjudged = [photo for place, photo in enumerate(given) if place not in placed.judged]
         return ItemRow(
             id=entering.item_id,
             changed_at=datetime.now(UTC),
@@ -142,6 +143,7 @@ class Items:
             attributes=entering.product.attributes,
             split=entering.split,
             photos=photos,
+            unjudged=tuple(hashlib.sha256(photo).hexdigest() for photo in unjudged),
             **seen_by_model(placed),
         )
 

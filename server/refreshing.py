@@ -83,4 +83,5 @@ def refreshed(row: ItemRow, placed: Placed) -> ItemRow:
     if not len(placed.vectors()):
         raise InputError(f"item {row.id!r}: expected a photo that can be judged, found none")
     photos = tuple(row.photos[place] for place in placed.judged)
-    return replace(row, photos=photos, **seen_by_model(placed))
+    unjudged = row.sent - {photo.original_sha256 for photo in photos}
+    return replace(row, photos=photos, unjudged=tuple(sorted(unjudged)), **seen_by_model(placed))

@@ -15,6 +15,8 @@ from server.storage.catalog_tables import catalog_clock, catalog_feedback, catal
 from server.storage.database import Database
 from vision.errors import NotFoundError
 
+TEST: Final = "test"
+"""The split of which nothing is learned."""
 _PAGE: Final = 500
 _ALIVE: Final = catalog_items.c.removed.is_(False)
 
@@ -37,6 +39,7 @@ class ItemRow:
         said: by level, from the first: the model's best path; `depth` of its levels were answered for.
         corrected: by level: what people made of it, where they did.
         vectors: int8, a row a photo; `signatures`: uint8, likewise; `photos`: in the same order.
+        unjudged: digests of photos that were sent as well and could not be judged; they are not kept.
         revision: set where the item was read.
     """
 
@@ -55,6 +58,7 @@ class ItemRow:
     vectors: bytes = field(default=b"", repr=False)
     signatures: bytes = field(default=b"", repr=False)
     photos: tuple[Photo, ...] = ()
+    unjudged: tuple[str, ...] = ()
     revision: int = 0
     removed: bool = False
 
@@ -62,6 +66,11 @@ class ItemRow:
     def labels(self) -> dict[str, str]:
         """By level: what the item counts as. As people corrected it, else as far as the model answered."""
         return dict(self.corrected) or dict(list(self.said.items())[: self.depth])
+
+    @property
+    def sent(self) -> set[str]:
+        """Digests of its photos as they were sent, all of them."""
+        return {photo.original_sha256 for photo in self.photos} | set(self.unjudged)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +90,8 @@ class CatalogItems:
     def put(self, row: ItemRow) -> tuple[int, bool]:
         """Keep an item, in the place of the one with its id.
 
-        What people said of the earlier one goes with it, unless the photos are the same.
+        What people said of the earlier one goes with it, unless the photos are the same. One of the test set stays of the test set as long
+        as it has a photo of the earlier one.
 
         Returns:
             Its revision, and whether there was one before.
@@ -93,6 +103,8 @@ class CatalogItems:
             revision = _next_revision(connection)
             earlier = _locked(connection, row.id)
             there = earlier is not None and not earlier.removed
+            if earlier is not None and earlier.split == TEST and earlier.sent & row.sent:
+                row = replace(row, split=TEST)
             if earlier is not None and there and _originals(earlier) == _originals(row):
                 row = replace(row, corrected=earlier.corrected)
             else:
@@ -289,6 +301,7 @@ def _values(row: ItemRow) -> dict[str, Any]:
     return values | {
         "by_user": row.by,
         "photos": [asdict(photo) for photo in row.photos],
+        "unjudged": list(row.unjudged),
         "attributes": dict(row.attributes),
         "said": dict(row.said),
         "corrected": dict(row.corrected),
@@ -296,5 +309,8 @@ def _values(row: ItemRow) -> dict[str, Any]:
 
 
 def _item(row: RowMapping) -> ItemRow:
-    values = dict(row) | {"photos": tuple(Photo(**photo) for photo in row["photos"])}
+    values = dict(row) | {
+        "photos": tuple(Photo(**photo) for photo in row["photos"]),
+        "unjudged": tuple(row["unjudged"]),
+    }
     return ItemRow(by=values.pop("by_user"), **values)

@@ -1,13 +1,21 @@
-"""What people say is filled in from the tree, and checked against it; the test set's digests are read to the last line."""
+"""What people say is filled in from the tree, and checked against it; of the test set nothing is learned, whatever becomes of its photos."""
 
+import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.correcting import completed, read_frozen
+from server.correcting import Correcting, completed, read_frozen
+from server.loading import Opening
+from server.models import Models
+from server.storage.catalog_items import CatalogItems
+from server.storage.database import Database, open_database
+from server.storage.feedback import FeedbackBook
 from tests.catalog_bundles import TREE
+from tests.server.storage.test_catalog_items import row, word
 from vision.errors import CatalogError, SettingsError
 
 
@@ -63,3 +71,23 @@ def test_a_line_that_is_no_digest_is_named(tmp_path: Path) -> None:
         read_frozen(tmp_path / "frozen")
     with pytest.raises(SettingsError, match="cannot be read"):
         read_frozen(tmp_path / "nowhere")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(f"sqlite:///{tmp_path / 'results.db'}")
+    yield opened
+    opened.close()
+
+
+def test_a_product_is_of_the_test_set_by_a_photo_that_could_not_be_judged(
+    database: Database, tmp_path: Path
+) -> None:
+    items, book = CatalogItems(database), FeedbackBook(database)
+    items.put(row("tested", unjudged=("e" * 64,)))
+    book.add(word("tested", "kim", "sandals"))
+    correcting = Correcting(Models(tmp_path, Opening()), items, book, frozen=frozenset({"e" * 64}))
+
+    taken = asyncio.run(correcting.take())
+
+    assert (taken.lessons, taken.frozen) == ((), 1)

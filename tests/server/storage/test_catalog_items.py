@@ -204,3 +204,16 @@ def test_an_item_of_the_same_photos_keeps_its_correction_and_one_of_others_loses
     items.put(row("a", photos=(Photo(sha256="e" * 64, original_sha256="f" * 64),)))
     assert items.find("a").corrected == {}
     assert list(book.words(FeedbackState.ACCEPTED)) == []
+
+
+def test_an_item_of_the_test_set_stays_of_it_while_it_has_one_of_its_photos(items: CatalogItems) -> None:
+    same, other = (Photo(sha256=one * 64, original_sha256=one * 64) for one in "ef")
+    items.put(row("a", photos=(same,), split="test"))
+    items.put(row("a", photos=(same, other)))
+    assert items.find("a").split == "test"
+
+    items.put(row("a", photos=(other,), unjudged=("e" * 64,), split="train"))
+    assert items.find("a").split == "test"
+
+    items.put(row("a", photos=(Photo(sha256="9" * 64, original_sha256="9" * 64),)))
+    assert items.find("a").split == ""
