@@ -106,7 +106,7 @@ class Items:
         row = await asyncio.to_thread(self._kept, entering, placed)
         index = await self._indexing.of(model)
         duplicates = await asyncio.to_thread(_duplicates, index, entering.item_id, placed)
-        _, replaced = await asyncio.to_thread(self._items.put, row)
+        _, replaced = await asyncio.to_thread(self._items.put, row, today=model.categorizer.taxonomy.renamed)
         await self._indexing.of(model)
         return Entered(placed=placed, replaced=replaced, duplicates=duplicates, photos=row.photos)
 

@@ -1,7 +1,7 @@
 """Items placed anew when another version of their model is served: vectors of two models cannot be compared.
 
 Goes through the kept photos behind everything else that waits (lane bulk), and leaves an item alone that has changed meanwhile. Until
-its turn comes an item is not found through the new model; what people said of it stays.
+its turn comes an item is not found through the new model; what people said of it stays, by the new model's ids.
 """
 
 import asyncio
@@ -58,7 +58,12 @@ class Refreshing:
     async def _one(self, model: CatalogModel, row: ItemRow) -> bool:
         try:
             placed = await self._placed(model, row)
-            return await asyncio.to_thread(self._items.refresh, refreshed(row, placed), since=row.revision)
+            return await asyncio.to_thread(
+                self._items.refresh,
+                refreshed(row, placed),
+                since=row.revision,
+                today=model.categorizer.taxonomy.renamed,
+            )
         except InputError as error:  # such as a photo that is gone, or that this model cannot judge
             _LOG.warning("item not placed anew", item=row.id, why=str(error))
             return False

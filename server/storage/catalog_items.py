@@ -13,6 +13,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 
 from server.storage.catalog_tables import catalog_clock, catalog_feedback, catalog_items, catalog_photos
 from server.storage.database import Database
+from server.storage.settling import Renaming, forget, rename
 from vision.errors import NotFoundError
 
 TEST: Final = "test"
@@ -87,11 +88,14 @@ class CatalogItems:
 
     database: Database
 
-    def put(self, row: ItemRow) -> tuple[int, bool]:
+    def put(self, row: ItemRow, *, today: Renaming = dict) -> tuple[int, bool]:
         """Keep an item, in the place of the one with its id.
 
         What people said of the earlier one goes with it, unless the photos are the same. One of the test set stays of the test set as long
         as it has a photo of the earlier one.
+
+        Args:
+            today: puts what people said into the labels of the model that has placed the item.
 
         Returns:
             Its revision, and whether there was one before.
@@ -106,9 +110,9 @@ class CatalogItems:
             if earlier is not None and earlier.split == TEST and earlier.sent & row.sent:
                 row = replace(row, split=TEST)
             if earlier is not None and there and _originals(earlier) == _originals(row):
-                row = replace(row, corrected=earlier.corrected)
+                row = replace(row, corrected=rename(connection, row.id, today))
             else:
-                _forget_feedback(connection, row.id)
+                forget(connection, row.id)
             values = _values(replace(row, revision=revision))
             if earlier is None:
                 connection.execute(insert(catalog_items).values(values))
@@ -117,16 +121,23 @@ class CatalogItems:
             _refer(connection, row)
         return revision, there
 
-    def refresh(self, row: ItemRow, *, since: int) -> bool:
+    def refresh(self, row: ItemRow, *, since: int, today: Renaming = dict) -> bool:
         """Put what another model makes of an item, unless it has changed since a revision; gives whether it was written.
+
+        Args:
+            today: as in `put`.
 
         Raises:
             StorageError: it was not written.
         """
-        same = (catalog_items.c.id == row.id) & (catalog_items.c.revision == since)
         with self.database.writing(durable=True) as connection:
-            values = _values(replace(row, revision=_next_revision(connection)))
-            return bool(connection.execute(update(catalog_items).where(same).values(values)).rowcount)
+            revision = _next_revision(connection)
+            earlier = _locked(connection, row.id)
+            if earlier is None or earlier.revision != since:
+                return False
+            row = replace(row, corrected=rename(connection, row.id, today), revision=revision)
+            connection.execute(update(catalog_items).where(catalog_items.c.id == row.id).values(_values(row)))
+        return True
 
     def remove(self, item_id: str, at: datetime, *, unless_since: datetime | None = None) -> ItemRow | None:
         """Remove an item and what people said of it; gives it as it was, nothing where there is none.
@@ -149,7 +160,7 @@ class CatalogItems:
             connection.execute(
                 update(catalog_items).where(catalog_items.c.id == item_id).values(_values(gone))
             )
-            _forget_feedback(connection, item_id)
+            forget(connection, item_id)
             _refer(connection, gone)
         return row
 
@@ -276,10 +287,6 @@ def _next_revision(connection: Connection) -> int:
     )
     revision: int = connection.execute(following).scalar_one()
     return revision
-
-
-def _forget_feedback(connection: Connection, item_id: str) -> None:
-    connection.execute(delete(catalog_feedback).where(catalog_feedback.c.item_id == item_id))
 
 
 def _refer(connection: Connection, row: ItemRow) -> None:

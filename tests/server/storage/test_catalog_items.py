@@ -1,6 +1,6 @@
 """The catalog's items are put, replaced and removed whole, and told of in the order in which that was done."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Thread
@@ -217,3 +217,36 @@ def test_an_item_of_the_test_set_stays_of_it_while_it_has_one_of_its_photos(item
 
     items.put(row("a", photos=(Photo(sha256="9" * 64, original_sha256="9" * 64),)))
     assert items.find("a").split == ""
+
+
+def merged(labels: Mapping[str, str]) -> dict[str, str]:
+    """As after sandals and slides became one."""
+    return {level: "sandals" if label == "slides" else label for level, label in labels.items()}
+
+
+def test_what_people_said_of_categories_that_were_merged_is_said_of_todays(
+    items: CatalogItems, book: FeedbackBook
+) -> None:
+    revision, _ = items.put(row("a", said={"kind": "slides"}, depth=1))
+    book.add(replace(word("a", "kim", "slides"), said={"kind": "slides"}))
+    assert not items.refresh(items.find("a"), since=revision, today=merged)
+    assert items.find("a").corrected == {"kind": "slides"}
+
+    again = items.find("a")
+    assert items.refresh(again, since=again.revision, today=merged)
+
+    assert items.find("a").labels == {"kind": "sandals"}
+    assert [(one.labels, one.said) for _, one in book.words(FeedbackState.ACCEPTED)] == [
+        ({"kind": "sandals"}, {"kind": "sandals"})
+    ]
+
+
+def test_people_whose_categories_were_merged_agree(items: CatalogItems, book: FeedbackBook) -> None:
+    items.put(row("a"))
+    book.add(word("a", "kim", "sandals"))
+    assert book.add(word("a", "lee", "slides")) is FeedbackState.REVIEW
+
+    items.put(row("a"), today=merged)
+
+    assert items.find("a").corrected == {"kind": "sandals"}
+    assert list(book.words(FeedbackState.REVIEW)) == []
