@@ -18,7 +18,7 @@ from server.loading import CatalogModel
 from server.models import Models
 from server.storage.blobs import Blobs
 from server.storage.catalog_items import CatalogItems, ItemRow
-from vision.errors import InputError, OverloadedError
+from vision.errors import ImageError, InputError, OverloadedError, StorageError
 
 _DEADLINE_S: Final = 600.0
 _PAGE: Final = 100
@@ -64,12 +64,20 @@ class Refreshing:
                 since=row.revision,
                 today=model.categorizer.taxonomy.renamed,
             )
-        except InputError as error:  # such as a photo that is gone, or that this model cannot judge
-            _LOG.warning("item not placed anew", item=row.id, why=str(error))
+        except (
+            InputError
+        ) as error:  # such as a photo that is gone or damaged, or that this model cannot judge
+            _LOG.error("item not placed anew", item=row.id, why=str(error))
             return False
 
+    async def _photo(self, sha256: str) -> bytes:
+        try:
+            return await asyncio.to_thread(self._photos.get, sha256)
+        except StorageError as error:  # of one photo: it must not keep the others waiting
+            raise ImageError(str(error)) from error
+
     async def _placed(self, model: CatalogModel, row: ItemRow) -> Placed:
-        photos = tuple([await asyncio.to_thread(self._photos.get, one.sha256) for one in row.photos])
+        photos = tuple([await self._photo(one.sha256) for one in row.photos])
         product = Product(photos=photos, title=row.title, attributes=row.attributes)
         while True:
             order = Order(product=product, deadline=time.monotonic() + _DEADLINE_S, lane=Lane.BULK)

@@ -95,7 +95,7 @@ def open_shop(
         SettingsError: the store of photos or the frozen test set cannot be used.
         StorageError: the folder of photos cannot be made.
     """
-    items, photos = CatalogItems(database), open_blobs(config.photos)
+    items, photos = CatalogItems(database), open_blobs(config.photos, sync=True)
     cataloguing, indexing = Cataloguing(pool, limits), Indexing(items, config.index)
     services = CatalogServices(
         models=models,

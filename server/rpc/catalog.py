@@ -198,10 +198,13 @@ class CatalogRpc(catalog_pb2_grpc.CatalogServiceServicer):
         )
 
     async def _photo(self, sha256: str) -> bytes:
-        """A photo's bytes; none where it went with its item in this moment."""
+        """A photo's bytes; none where it went with its item in this moment, or is damaged: there is still to be learned from others."""
         try:
             return await asyncio.to_thread(self._do.photos.get, sha256)
         except NotFoundError:
+            return b""
+        except StorageError as error:
+            _LOG.error("photo not exported", photo=sha256, why=str(error))
             return b""
 
     async def _outcome(self, request: catalog_pb2.CategorizeRequest) -> catalog_pb2.CategorizeStreamResponse:

@@ -113,6 +113,26 @@ def test_people_correct_and_a_reviewer_takes_out_what_is_to_be_learned(
     assert "c1" not in kim.found(text="sandals", limit=100)
 
 
+def test_a_damaged_photo_costs_its_own_lesson_and_no_other(tmp_path: Path) -> None:
+    furnished(tmp_path)
+    ada = token(tmp_path, "ada", Role.CATALOG, Role.REVIEW)
+    with serving(tmp_path) as server:
+        asker = Asker(server.address, ada)
+        for name, seed in (("torn", 1), ("whole", 2)):
+            kept = asker.index(name, product(png("sneakers", seed))).photo_sha256s[0]
+            asker.say(name, {"kind": "sandals"})
+            if name == "torn":
+                (path,) = (tmp_path / "loupe-data" / "photos").rglob(kept)
+                path.write_bytes(path.read_bytes()[:100])
+
+        *rows, _ = asker.export(photos=True)
+
+        photos = {one.feedback.item_id: list(one.feedback.photos) for one in rows}
+        assert photos["torn"] == [b""]
+        assert photos["whole"][0].startswith(b"\x89PNG")
+        assert any("photo not exported" in line for line in server.log)
+
+
 def test_feedback_that_cannot_be_right_is_refused(kim: Asker) -> None:
     kim.index("wrong", product(png("sneakers", 9)))
 

@@ -73,3 +73,15 @@ def test_a_correction_to_a_category_that_has_moved_is_one_to_todays(kept: Shop) 
     assert asyncio.run(kept.refreshed()) == 1
 
     assert kept.rows.find("a").corrected == {"kind": "sneakers"}
+
+
+def test_a_photo_that_a_power_cut_tore_keeps_no_other_item_from_its_place(kept: Shop) -> None:
+    torn = kept.keep("torn", 1)
+    kept.keep("whole", 2)
+    (path,) = Path(kept.photos.name).rglob(torn)
+    path.write_bytes(path.read_bytes()[:100])
+
+    assert asyncio.run(kept.refreshed()) == 1
+
+    assert kept.rows.find("whole").model_digest != "0" * 64
+    assert kept.rows.find("torn").model_digest == "0" * 64
