@@ -91,7 +91,7 @@ class CatalogItems:
     def put(self, row: ItemRow, *, today: Renaming = dict) -> tuple[int, bool]:
         """Keep an item, in the place of the one with its id.
 
-        What people said of the earlier one goes with it, unless the photos are the same. One of the test set stays of the test set as long
+        What people said of the earlier one goes with it, unless the same photos were sent. One of the test set stays of the test set as long
         as it has a photo of the earlier one.
 
         Args:
@@ -109,7 +109,7 @@ class CatalogItems:
             there = earlier is not None and not earlier.removed
             if earlier is not None and earlier.split == TEST and earlier.sent & row.sent:
                 row = replace(row, split=TEST)
-            if earlier is not None and there and _originals(earlier) == _originals(row):
+            if earlier is not None and there and earlier.sent == row.sent:
                 row = replace(row, corrected=rename(connection, row.id, today))
             else:
                 forget(connection, row.id)
@@ -297,10 +297,6 @@ def _refer(connection: Connection, row: ItemRow) -> None:
         connection.execute(
             insert(catalog_photos), [{"sha256": one, "item_id": row.id} for one in sorted(digests)]
         )
-
-
-def _originals(row: ItemRow) -> set[str]:
-    return {photo.original_sha256 for photo in row.photos}
 
 
 def _values(row: ItemRow) -> dict[str, Any]:

@@ -201,6 +201,14 @@ def test_an_item_of_the_same_photos_keeps_its_correction_and_one_of_others_loses
     items.put(row("a", title="renamed"))
     assert items.find("a").corrected == {"kind": "sandals"}
 
+    # another model leaves the same photo out, or takes the other one
+    other = (Photo(sha256="8" * 64, original_sha256="9" * 64),)
+    items.put(row("a", photos=(*row("a").photos, *other)))
+    book.add(word("a", "kim", "sandals"))
+    for judged, unjudged in ((other, ("c" * 64,)), (row("a").photos, ("9" * 64,))):
+        items.put(row("a", photos=judged, unjudged=unjudged))
+        assert items.find("a").corrected == {"kind": "sandals"}
+
     items.put(row("a", photos=(Photo(sha256="e" * 64, original_sha256="f" * 64),)))
     assert items.find("a").corrected == {}
     assert list(book.words(FeedbackState.ACCEPTED)) == []
