@@ -104,10 +104,10 @@ class Items:
         if not len(placed.vectors()):
             raise ImageError(f"product.photos: {_NOTHING}, found: {'; '.join(placed.answer.quality_faults)}")
         row = await asyncio.to_thread(self._kept, entering, placed)
-        index = await self._indexing.of(model)
-        duplicates = await asyncio.to_thread(_duplicates, index, entering.item_id, placed)
         _, replaced = await asyncio.to_thread(self._items.put, row, today=model.categorizer.taxonomy.renamed)
-        await self._indexing.of(model)
+        index = await self._indexing.of(model)
+        # only now: of two that are handed in at once, at least one finds the other
+        duplicates = await asyncio.to_thread(_duplicates, index, entering.item_id, placed)
         return Entered(placed=placed, replaced=replaced, duplicates=duplicates, photos=row.photos)
 
     async def remove(self, item_id: str) -> bool:

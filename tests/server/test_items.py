@@ -5,6 +5,7 @@ import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -67,3 +68,16 @@ async def test_photos_that_cannot_be_judged_are_remembered_by_their_digests(
     assert len(entered.photos) == 1
     assert row.unjudged == (hashlib.sha256(dark).hexdigest(),)
     assert row.sent == {hashlib.sha256(one).hexdigest() for one in (dark, png("tees", 1))}
+
+
+async def test_of_copies_that_are_handed_in_at_once_each_pair_is_told(kept: Kept, shop: CatalogModel) -> None:
+    names = [f"copy{number}" for number in range(6)]
+
+    entered = await asyncio.gather(*(kept.items.enter(shop, entering(name, png("tees"))) for name in names))
+
+    told = {
+        frozenset({name, one.item_id})
+        for name, answer in zip(names, entered, strict=True)
+        for _, one in answer.duplicates
+    }
+    assert told == {frozenset(pair) for pair in combinations(names, 2)}
