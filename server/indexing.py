@@ -2,13 +2,13 @@
 
 The database is what counts; an index follows it from revision to revision, and whoever searches or changes something has it catch up
 first. So a kill between the two costs nothing, and several servers on one database each have an index of their own. One that is missing,
-damaged, of another model or too far behind is made anew from the database. Calls of `Follower` block; `Indexing` makes them in threads.
+damaged, of another model or too far behind is made anew from the database, while a server runs as well. Calls of `Follower` block; `Indexing` makes them in threads.
 """
 
 import asyncio
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from server.loading import CatalogModel
-from server.storage.catalog_items import CatalogItems, ItemRow
+from server.storage.catalog_items import CatalogItems, Head, ItemRow
 from vision.catalog.folding import fold
 from vision.catalog.search.entry import entry_of
 from vision.catalog.search.index import ItemIndex
@@ -78,9 +78,7 @@ class Follower:
         if not self._folder.is_dir() or seen is None:
             why = "there is none"
         elif seen < head.forgotten or seen > head.revision:
-            why = (
-                f"it has seen revision {seen}, and the database remembers {head.forgotten} to {head.revision}"
-            )
+            why = _too_old(seen, head)
         else:
             try:
                 self.index = self._open()
@@ -115,17 +113,28 @@ class Follower:
         return ItemIndex.open(self._folder, model=self._digest, dimension=self._dimension)
 
     def _follow(self) -> None:
-        while page := self._items.changes(self._seen):
-            changes: list[Item | Removal] = []
-            for row in page:
-                item = None if row.removed else self._item(row)
-                if item is not None:
-                    changes.append(item)
-                elif row.id in self.index:
-                    changes.append(Removal(item_id=row.id))
-            if changes:
-                self.index.apply(changes)
-            self._seen = page[-1].revision
+        while True:
+            page = self._items.changes(self._seen)
+            head = self._items.head()  # read after the page: what that lacks is forgotten by now
+            if self._seen < head.forgotten:
+                self.index.close()
+                self.index = self._made_anew(_too_old(self._seen, head))
+            elif page:
+                self._take(page)
+            else:
+                return
+
+    def _take(self, page: Sequence[ItemRow]) -> None:
+        changes: list[Item | Removal] = []
+        for row in page:
+            item = None if row.removed else self._item(row)
+            if item is not None:
+                changes.append(item)
+            elif row.id in self.index:
+                changes.append(Removal(item_id=row.id))
+        if changes:
+            self.index.apply(changes)
+        self._seen = page[-1].revision
 
     def _item(self, row: ItemRow) -> Item | None:
         """An item of this model; a damaged row must not keep the others from being found."""
@@ -152,6 +161,10 @@ class Follower:
     def _say(self) -> None:
         write_bytes(self._seen_path, _Seen(revision=self._seen).model_dump_json().encode(), sync=False)
         self._said_at = time.monotonic()
+
+
+def _too_old(seen: int, head: Head) -> str:
+    return f"it has seen revision {seen}, and the database remembers {head.forgotten} to {head.revision}"
 
 
 class Indexing:

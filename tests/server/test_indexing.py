@@ -13,6 +13,8 @@ from server.storage.catalog_items import CatalogItems, ItemRow
 from server.storage.database import open_database
 from tests.server.storage.test_catalog_items import row
 from vision.catalog.search.compact import compact
+from vision.catalog.search.index import ItemIndex
+from vision.errors import StorageError
 
 MODEL, OTHER, DIMENSION = "a" * 64, "b" * 64, 16
 
@@ -100,6 +102,48 @@ def test_an_index_that_missed_a_removal_which_is_forgotten_is_made_anew(
 
     assert known(again) == {"b"}
     again.close()
+
+
+def test_a_running_index_that_missed_a_removal_which_is_forgotten_is_made_anew(
+    items: CatalogItems, tmp_path: Path
+) -> None:
+    """As of a server that nobody has asked for a month, or that was cut off from the database."""
+    follower = opened(items, tmp_path / "index")
+    items.put(seen("a"))
+    items.put(seen("b", 1))
+    follower.follow()
+    before = follower.index
+    items.remove("a", datetime.now(UTC))
+    items.forget(datetime.now(UTC) + timedelta(days=1))
+
+    follower.follow()
+
+    assert known(follower) == {"b"}
+    assert len(before.search(np.ones(DIMENSION, np.float32), 100)) == 2  # whoever is searching goes on
+    items.put(seen("c", 2))
+    follower.follow()
+    assert known(follower) == {"b", "c"}
+    follower.close()
+
+
+def test_an_index_that_could_not_be_made_anew_is_tried_again(items: CatalogItems, tmp_path: Path) -> None:
+    follower = opened(items, tmp_path / "index")
+    items.put(seen("a"))
+    items.put(seen("b", 1))
+    follower.follow()
+    items.remove("a", datetime.now(UTC))
+    items.forget(datetime.now(UTC) + timedelta(days=1))
+
+    follower.index.close()
+    with (
+        ItemIndex.open(tmp_path / "index", model=MODEL, dimension=DIMENSION),  # as another process would
+        pytest.raises(StorageError, match="another process"),
+    ):
+        follower.follow()
+
+    follower.follow()
+    assert known(follower) == {"b"}
+    follower.close()
 
 
 def test_an_index_of_another_database_is_not_believed(items: CatalogItems, tmp_path: Path) -> None:
