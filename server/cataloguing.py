@@ -25,6 +25,7 @@ from vision.catalog.reasons import Reasons, reasons
 from vision.image import ImageLimits, encode_png
 from vision.inspection.heatmap import overlay
 from vision.preprocess import Prepared, prepare_bytes
+from vision.privacy import without_metadata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,22 @@ class Cataloguing:
                 batch=max(one.batch for one in served),
             ),
         )
+
+    async def plain(self, photos: Mapping[str, bytes], *, deadline: float, lane: Lane) -> list[bytes]:
+        """Photos as they may be kept, without metadata (`vision.privacy`), made in the pool in their turn.
+
+        Args:
+            photos: by the names that an error calls them.
+
+        Raises:
+            DeadlineError: the deadline passed before their turn came.
+            ImageError: one is no picture within the limits; its name is told.
+        """
+
+        def made() -> list[bytes]:
+            return [without_metadata(data, name=name, limits=self._limits) for name, data in photos.items()]
+
+        return await self._pool.run(made, deadline=deadline, lane=lane)
 
     def _decode(self, model: CatalogModel, product: Product) -> _Decoded:
         started = self._clock()

@@ -26,7 +26,6 @@ from vision.catalog.search.signature import signature
 from vision.catalog.search.values import check_id, terms_of
 from vision.errors import ImageError
 from vision.image import Pixels
-from vision.privacy import without_metadata
 
 _NOTHING: Final = "expected a photo that can be judged"
 
@@ -103,7 +102,13 @@ class Items:
         )
         if not len(placed.vectors()):
             raise ImageError(f"product.photos: {_NOTHING}, found: {'; '.join(placed.answer.quality_faults)}")
-        row = await asyncio.to_thread(self._kept, entering, placed)
+        given = [photo for photo in entering.product.photos if isinstance(photo, bytes)]
+        plain = await self._cataloguing.plain(
+            {f"photos[{place}]": given[place] for place in placed.judged},
+            deadline=entering.deadline,
+            lane=entering.lane,
+        )
+        row = await asyncio.to_thread(self._kept, entering, placed, plain)
         _, replaced = await asyncio.to_thread(self._items.put, row, today=model.categorizer.taxonomy.renamed)
         index = await self._indexing.of(model)
         # only now: of two that are handed in at once, at least one finds the other
@@ -129,10 +134,10 @@ class Items:
             )  # unless another item was just handed in with it
         return True
 
-    def _kept(self, entering: Entering, placed: Placed) -> ItemRow:
-        """The item's row, once its photos are in the store."""
+    def _kept(self, entering: Entering, placed: Placed, plain: Sequence[bytes]) -> ItemRow:
+        """The item's row, once its photos are in the store; `plain`: those that were judged, without metadata."""
         given = [photo for photo in entering.product.photos if isinstance(photo, bytes)]
-        photos = tuple(self._keep(given[place], f"photos[{place}]") for place in placed.judged)
+        photos = tuple(self._keep(one, given[place]) for place, one in zip(placed.judged, plain, strict=True))
         unjudged = [photo for place, photo in enumerate(given) if place not in placed.judged]
         return ItemRow(
             id=entering.item_id,
@@ -147,8 +152,8 @@ class Items:
             **seen_by_model(placed),
         )
 
-    def _keep(self, data: bytes, name: str) -> Photo:
-        sha256 = self._photos.put(without_metadata(data, name=name))
+    def _keep(self, plain: bytes, data: bytes) -> Photo:
+        sha256 = self._photos.put(plain)
         original = self._photos.put(data) if self._keep_originals else hashlib.sha256(data).hexdigest()
         return Photo(sha256=sha256, original_sha256=original)
 
