@@ -93,17 +93,20 @@ class Correcting:
         state = await asyncio.to_thread(self._book.add, word)
         return word.counting(state)
 
-    async def take(self, *, disputed: bool = False) -> Taken:
+    async def take(self, *, model: str = "", disputed: bool = False) -> Taken:
         """What there is to learn, each product once; or what waits for a reviewer, each word of it.
+
+        Args:
+            model: the name of the model that has placed the products; empty: any. The labels are of its tree.
 
         Raises:
             StorageError: the database does not answer.
         """
-        return await asyncio.to_thread(self._take, disputed=disputed)
+        return await asyncio.to_thread(self._take, model, disputed=disputed)
 
-    def _take(self, *, disputed: bool) -> Taken:
-        waiting = [_lesson(item, word) for item, word in self._book.words(FeedbackState.REVIEW)]
-        newest = {item.id: _lesson(item, word) for item, word in self._book.words(FeedbackState.ACCEPTED)}
+    def _take(self, model: str, *, disputed: bool) -> Taken:
+        waiting = list(self._lessons(FeedbackState.REVIEW, model))
+        newest = {one.item.id: one for one in self._lessons(FeedbackState.ACCEPTED, model)}
         free = [one for one in newest.values() if not self._is_frozen(one.item)]
         useful = [one for one in free if one.kind is not Kind.CONFIRMATION]
         return Taken(
@@ -112,6 +115,11 @@ class Correcting:
             frozen=len(newest) - len(free),
             disputed=len({one.item.id for one in waiting}),
         )
+
+    def _lessons(self, state: FeedbackState, model: str) -> Iterator[Lesson]:
+        for item, word in self._book.words(state):
+            if not model or item.model_name == model:
+                yield _lesson(item, word)
 
     def _is_frozen(self, item: ItemRow) -> bool:
         digests = item.sent | {photo.sha256 for photo in item.photos}

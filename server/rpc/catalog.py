@@ -181,7 +181,7 @@ class CatalogRpc(catalog_pb2_grpc.CatalogServiceServicer):
         self, request: catalog_pb2.ExportFeedbackRequest, context: Context
     ) -> AsyncIterator[catalog_pb2.ExportFeedbackResponse]:
         current_call().principal.require_user(Role.REVIEW, what="ExportFeedback")
-        taken = await self._do.correcting.take(disputed=request.disputed)
+        taken = await self._do.correcting.take(model=request.model, disputed=request.disputed)
         for lesson in taken.lessons:
             row = products.lesson_to_wire(lesson)
             if request.photos:

@@ -234,4 +234,5 @@ def lesson_to_wire(lesson: Lesson) -> catalog_pb2.Feedback:
         at=at,
         comment=word.comment,
         split=item.split,
+        model=item.model_name,
     )

@@ -99,6 +99,7 @@ def test_people_correct_and_a_reviewer_takes_out_what_is_to_be_learned(
     row = rows[0].feedback
     assert (row.by, row.comment, row.title) == ("kim", "open toes", "Slides")
     assert row.kind == catalog_pb2.FEEDBACK_KIND_CORRECTION
+    assert row.model == "shop"
     assert prepare_bytes(row.photos[0], PREPROCESS).image_hwc.tobytes() == (
         prepare_bytes(png("sneakers", 61), PREPROCESS).image_hwc.tobytes()
     )

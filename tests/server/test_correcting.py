@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.correcting import Correcting, completed, read_frozen
+from server.correcting import Correcting, Kind, completed, read_frozen
 from server.loading import Opening
 from server.models import Models
 from server.storage.catalog_items import CatalogItems
@@ -91,3 +91,18 @@ def test_a_product_is_of_the_test_set_by_a_photo_that_could_not_be_judged(
     taken = asyncio.run(correcting.take())
 
     assert (taken.lessons, taken.frozen) == ((), 1)
+
+
+def test_lessons_of_one_model_are_not_mixed_with_anothers(database: Database, tmp_path: Path) -> None:
+    """Their labels are of different trees."""
+    items, book = CatalogItems(database), FeedbackBook(database)
+    for name in ("shoes", "toys"):
+        items.put(row(name, model_name=name))
+        book.add(word(name, "kim", "sandals"))
+    correcting = Correcting(Models(tmp_path, Opening()), items, book)
+
+    taken = {model: asyncio.run(correcting.take(model=model)) for model in ("shoes", "toys", "", "none")}
+
+    found = {model: [one.item.id for one in its.lessons] for model, its in taken.items()}
+    assert found == {"shoes": ["shoes"], "toys": ["toys"], "": ["shoes", "toys"], "none": []}
+    assert [its.kinds[Kind.CORRECTION] for its in taken.values()] == [1, 1, 2, 0]
