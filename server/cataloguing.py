@@ -22,6 +22,7 @@ from vision.catalog.categorize import Asked, Categorization, RowPrediction
 from vision.catalog.item import Item, Row
 from vision.catalog.outputs import EMBEDDING, IMAGE
 from vision.catalog.reasons import Reasons, reasons
+from vision.errors import ImageError
 from vision.image import ImageLimits, encode_png
 from vision.inspection.heatmap import overlay
 from vision.preprocess import Prepared, prepare_bytes
@@ -135,11 +136,18 @@ class Cataloguing:
 
         Raises:
             DeadlineError: the deadline passed before their turn came.
-            ImageError: one is no picture within the limits; its name is told.
+            ImageError: one is no picture within the limits, and its name is told; or they are more together than a message holds,
+                so that they could not be handed out again.
         """
 
         def made() -> list[bytes]:
-            return [without_metadata(data, name=name, limits=self._limits) for name, data in photos.items()]
+            plain = [without_metadata(data, name=name, limits=self._limits) for name, data in photos.items()]
+            size, most = sum(map(len, plain)), self._limits.max_bytes
+            if size > most:
+                raise ImageError(
+                    f"{', '.join(photos)}: expected at most {most} bytes together as they are kept, found {size}"
+                )
+            return plain
 
         return await self._pool.run(made, deadline=deadline, lane=lane)
 

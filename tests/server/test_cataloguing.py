@@ -161,6 +161,17 @@ async def test_what_is_kept_of_photos_has_the_limits_of_what_is_judged(catalogui
         await cataloguing.plain({"a": tiff(100), "b": tiff(400)}, **asked)
 
 
+async def test_photos_that_could_not_be_handed_out_together_are_not_kept() -> None:
+    pool, one = DecodePool(1), png("tees")
+    cataloguing = Cataloguing(pool, ImageLimits(max_bytes=2 * len(one)))
+    asked: dict[str, Any] = {"deadline": time.monotonic() + 60, "lane": Lane.CATALOG}
+
+    assert await cataloguing.plain({"a": one, "b": one}, **asked) == [one, one]
+    with pytest.raises(ImageError, match=r"a, b, c: expected at most \d+ bytes together as they are kept"):
+        await cataloguing.plain({"a": one, "b": one, "c": one}, **asked)
+    pool.close()
+
+
 async def test_what_is_kept_of_photos_is_made_in_its_turn() -> None:
     """Decoding a large TIFF beside the pool would take a core from the line."""
     pool, busy = DecodePool(1), threading.Event()
