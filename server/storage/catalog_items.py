@@ -192,6 +192,12 @@ class CatalogItems:
         with self.database.reading() as connection:
             return connection.execute(query).scalar_one()
 
+    def models(self) -> set[str]:
+        """Digests of the models that have placed the items that are there."""
+        query = select(catalog_items.c.model_digest).where(_ALIVE).distinct()
+        with self.database.reading() as connection:
+            return set(connection.execute(query).scalars())
+
     def changes(self, after: int, limit: int = _PAGE) -> list[ItemRow]:
         """Items as they are now, removed ones among them, by the revision of their last change: those after a revision."""
         query = (

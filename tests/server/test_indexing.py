@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from server.indexing import Follower, folded
+from server.indexing import Follower, Indexing, folded
+from server.loading import CatalogModel
 from server.storage.catalog_items import CatalogItems, ItemRow
 from server.storage.database import open_database
 from tests.server.storage.test_catalog_items import row
@@ -197,3 +198,30 @@ def test_many_who_follow_at_once_find_all(items: CatalogItems, tmp_path: Path) -
 
 def test_names_and_values_are_compared_folded() -> None:
     assert folded({"Season": "SUMMER", "size": " ", "\u200b": "x"}) == {"season": "summer"}
+
+
+@pytest.mark.asyncio
+async def test_an_index_is_closed_with_its_model_and_goes_once_no_item_is_of_that(
+    items: CatalogItems, shop: CatalogModel, tmp_path: Path
+) -> None:
+    dimension, index = shop.categorizer.projection.dimension, tmp_path / "index"
+    vector = compact(np.eye(dimension, dtype=np.float32)[[0]])
+    items.put(row("a", model_digest=shop.digest, vectors=vector.tobytes(), signatures=bytes(32)))
+    old, its = index / OTHER[:16], index / shop.digest[:16]
+    Follower(items, old, OTHER, dimension).close()
+    (index / "notes").mkdir()
+    indexing = Indexing(items, index)
+    searched = await indexing.of(shop)
+
+    await indexing.tidy([shop])
+    assert sorted(index.iterdir()) == sorted([its, its.with_suffix(".seen"), index / "notes"])
+
+    await indexing.tidy([])
+    ItemIndex.open(its, model=shop.digest, dimension=dimension).close()  # nobody has it any more
+    assert "a" in searched
+
+    items.remove("a", datetime.now(UTC))
+    await indexing.tidy([])
+    assert [one.name for one in index.iterdir()] == ["notes"]
+    assert len(await indexing.of(shop)) == 0
+    await indexing.close()
