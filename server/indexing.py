@@ -141,8 +141,7 @@ class Follower:
                 changes.append(item)
             elif row.id in self.index:
                 changes.append(Removal(item_id=row.id))
-        if changes:
-            self.index.apply(changes)
+        self.index.apply_all(changes)
         self._seen = page[-1].revision
 
     def _item(self, row: ItemRow) -> Item | None:

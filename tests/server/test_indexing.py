@@ -13,6 +13,7 @@ from server.loading import CatalogModel
 from server.storage.catalog_items import CatalogItems, ItemRow
 from server.storage.database import open_database
 from tests.server.storage.test_catalog_items import row
+from vision.catalog.search import journal
 from vision.catalog.search.compact import compact
 from vision.catalog.search.index import ItemIndex
 from vision.errors import StorageError
@@ -225,3 +226,19 @@ async def test_an_index_is_closed_with_its_model_and_goes_once_no_item_is_of_tha
     assert [one.name for one in index.iterdir()] == ["notes"]
     assert len(await indexing.of(shop)) == 0
     await indexing.close()
+
+
+def test_more_changes_than_the_journal_takes_at_once_are_taken_up_all_the_same(
+    items: CatalogItems, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of some hundred items with long attributes."""
+    follower = opened(items, tmp_path / "index")
+    for place in range(12):
+        items.put(seen(f"i{place}", place))
+    items.remove("i3", datetime.now(UTC))
+    monkeypatch.setattr(journal, "MAX_PAYLOAD", 500)  # two or three of these
+
+    follower.follow()
+
+    assert known(follower) == {f"i{place}" for place in range(12) if place != 3}
+    follower.close()
