@@ -143,6 +143,24 @@ def completed(taxonomy: Taxonomy, labels: Mapping[str, str]) -> dict[str, str]:
     return dict(_common(taxonomy, ways))
 
 
+def of_today(taxonomy: Taxonomy, labels: Mapping[str, str]) -> dict[str, str]:
+    """Labels that were right in an earlier tree, in this one: by today's ids, and where a category has other ones above it now, by these.
+
+    What has no id today, or is of a level that is no more, stays as it was said.
+    """
+    known = {
+        level: found
+        for level in taxonomy.levels
+        if level in labels and (found := taxonomy.today(level, labels[level]))
+    }
+    while known:
+        try:
+            return dict(labels) | completed(taxonomy, known)
+        except CatalogError:  # the deeper ones say more
+            known.pop(next(iter(known)))
+    return dict(labels)
+
+
 def _common(taxonomy: Taxonomy, ways: npt.NDArray[np.int64]) -> Iterator[tuple[str, str]]:
     for level, column in zip(taxonomy.levels, ways.T, strict=True):
         if (column == column[0]).all():

@@ -9,12 +9,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
 from server.batching import Lane
 from server.cataloguing import Cataloguing, Order, Placed, Product
+from server.correcting import of_today
 from server.indexing import Indexing, folded
 from server.loading import CatalogModel
 from server.storage.blobs import Blobs
@@ -109,7 +111,9 @@ class Items:
             lane=entering.lane,
         )
         row = await asyncio.to_thread(self._kept, entering, placed, plain)
-        _, replaced = await asyncio.to_thread(self._items.put, row, today=model.categorizer.taxonomy.renamed)
+        _, replaced = await asyncio.to_thread(
+            self._items.put, row, today=partial(of_today, model.categorizer.taxonomy)
+        )
         index = await self._indexing.of(model)
         # only now: of two that are handed in at once, at least one finds the other
         duplicates = await asyncio.to_thread(_duplicates, index, entering.item_id, placed)

@@ -7,12 +7,14 @@ its turn comes an item is not found through the new model; what people said of i
 import asyncio
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import structlog
 
 from server.batching import Lane
 from server.cataloguing import Cataloguing, Order, Placed, Product
+from server.correcting import of_today
 from server.items import seen_by_model
 from server.loading import CatalogModel
 from server.models import Models
@@ -62,7 +64,7 @@ class Refreshing:
                 self._items.refresh,
                 refreshed(row, placed),
                 since=row.revision,
-                today=model.categorizer.taxonomy.renamed,
+                today=partial(of_today, model.categorizer.taxonomy),
             )
         except (
             InputError

@@ -81,7 +81,7 @@ def _faults(field: str, name: str, value: str) -> Iterator[Violation]:
 
 
 def _refuse(violations: Iterable[Violation]) -> None:
-    found = tuple(violations)
+    found = tuple(dict.fromkeys(violations))
     if found:
         raise FieldsError(*found)
 

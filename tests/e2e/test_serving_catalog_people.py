@@ -10,7 +10,7 @@ import pytest
 
 from server.auth import Role
 from tests.catalog_bundles import PREPROCESS
-from tests.e2e.serving import serving, token, wrong_fields
+from tests.e2e.serving import eventually, serving, token, wrong_fields
 from tests.e2e.shops import Asker, furnished, png, private, product, refusal, said
 from vision.preprocess import prepare_bytes
 from vision.v1 import catalog_pb2
@@ -131,7 +131,7 @@ def test_a_damaged_photo_costs_its_own_lesson_and_no_other(tmp_path: Path) -> No
         photos = {one.feedback.item_id: list(one.feedback.photos) for one in rows}
         assert photos["torn"] == [b""]
         assert photos["whole"][0].startswith(b"\x89PNG")
-        assert any("photo not exported" in line for line in server.log)
+        eventually(lambda: any("photo not exported" in line for line in server.log))
 
 
 def test_feedback_that_cannot_be_right_is_refused(kim: Asker) -> None:

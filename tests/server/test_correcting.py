@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.correcting import Correcting, Kind, completed, read_frozen
+from server.correcting import Correcting, Kind, completed, of_today, read_frozen
 from server.loading import Opening
 from server.models import Models
 from server.storage.catalog_items import CatalogItems
@@ -55,6 +56,44 @@ def test_whatever_levels_of_a_way_are_told_the_rest_agrees_with_it(place: int, t
 
     assert told <= found.keys()
     assert found.items() <= way.items()
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({"kind": "loafers"}, {"department": "footwear", "family": "shoes", "kind": "sneakers"}),
+        # what it lay under in the earlier tree is not above it today
+        (
+            {"department": "clothing", "family": "tops", "kind": "loafers"},
+            {"department": "footwear", "family": "shoes", "kind": "sneakers"},
+        ),
+        ({"family": "socks"}, {"family": "socks"}),
+        (
+            {"family": "shoes", "kind": "ghost"},
+            {"department": "footwear", "family": "shoes", "kind": "ghost"},
+        ),
+        ({"brand": "acme"}, {"brand": "acme"}),
+        ({}, {}),
+    ],
+    ids=str,
+)
+def test_labels_of_an_earlier_tree_are_put_into_todays(
+    labels: dict[str, str], expected: dict[str, str]
+) -> None:
+    tree = replace(TREE, moved={"kind": {"loafers": "sneakers"}})
+
+    assert of_today(tree, labels) == expected
+
+
+@given(st.sampled_from(range(len(TREE.paths))), st.sets(st.sampled_from(TREE.levels)))
+def test_in_the_same_tree_what_people_said_stays_as_it_was_kept(place: int, told: set[str]) -> None:
+    way = {
+        level: TREE.labels(level)[int(label)]
+        for level, label in zip(TREE.levels, TREE.paths[place], strict=True)
+    }
+    kept = completed(TREE, {level: way[level] for level in told}) if told else {}
+
+    assert of_today(TREE, kept) == kept
 
 
 def test_digests_are_read_as_sha256sum_writes_them(tmp_path: Path) -> None:

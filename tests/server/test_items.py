@@ -3,13 +3,14 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from server.cataloguing import Cataloguing, Product
 from server.decoding import DecodePool
@@ -33,18 +34,20 @@ class Kept:
     rows: CatalogItems
 
 
-@pytest.fixture
-def kept(tmp_path: Path) -> Iterator[Kept]:
+@pytest_asyncio.fixture
+async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
     database, pool = open_database(f"sqlite:///{tmp_path / 'results.db'}"), DecodePool(2)
     rows = CatalogItems(database)
+    indexing = Indexing(rows, tmp_path / "index")
     items = Items(
         Cataloguing(pool, ImageLimits()),
         rows,
-        Indexing(rows, tmp_path / "index"),
+        indexing,
         open_blobs(str(tmp_path / "photos")),
         keep_originals=False,
     )
     yield Kept(items, rows)
+    await indexing.close()
     pool.close()
     database.close()
 

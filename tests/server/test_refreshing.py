@@ -72,7 +72,11 @@ def test_a_correction_to_a_category_that_has_moved_is_one_to_todays(kept: Shop) 
 
     assert asyncio.run(kept.refreshed()) == 1
 
-    assert kept.rows.find("a").corrected == {"kind": "sneakers"}
+    assert kept.rows.find("a").corrected == {
+        "department": "footwear",
+        "family": "shoes",
+        "kind": "sneakers",
+    }
 
 
 def test_a_photo_that_a_power_cut_tore_keeps_no_other_item_from_its_place(kept: Shop) -> None:

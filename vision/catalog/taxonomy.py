@@ -142,13 +142,6 @@ class Taxonomy:
             name = moves[name]
         return name if name in labels else None
 
-    def renamed(self, labels: Mapping[str, str]) -> dict[str, str]:
-        """By level: the same labels by today's ids; what has none, or is of a level that is no more, stays as it is."""
-        return {
-            level: (self.today(level, label) if level in self.levels else None) or label
-            for level, label in labels.items()
-        }
-
     def name(self, level: str, label: str, language: str = "en") -> str:
         """The name of a label in a language, by `Category.name`.
 

@@ -214,9 +214,3 @@ def test_json_that_is_no_taxonomy_is_refused_with_the_field(change: dict[str, An
 def test_what_is_no_json_object_is_refused(text: str | bytes) -> None:
     with pytest.raises(CatalogError, match=r"^taxonomy\.json: "):
         Taxonomy.from_json(text)
-
-
-def test_labels_of_the_past_are_renamed_and_what_nobody_knows_stays() -> None:
-    labels = {"kind": "joggers", "family": "shoes", "department": "toys", "brand": "acme"}
-
-    assert SHOP.renamed(labels) == labels | {"kind": "trainers"}
