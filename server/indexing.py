@@ -2,7 +2,8 @@
 
 The database is what counts; an index follows it from revision to revision, and whoever searches or changes something has it catch up
 first. So a kill between the two costs nothing, and several servers on one database each have an index of their own. One that is missing,
-damaged, of another model or too far behind is made anew from the database, while a server runs as well. Calls of `Follower` block; `Indexing` makes them in threads.
+damaged, of another model or too far behind is made anew from the database, while a server runs as well. Calls of `Follower` block;
+`Indexing` makes them in threads.
 """
 
 import asyncio
@@ -125,7 +126,7 @@ class Follower:
         while True:
             page = self._items.changes(self._seen)
             head = self._items.head()  # read after the page: what that lacks is forgotten by now
-            if self._seen < head.forgotten:
+            if not head.forgotten <= self._seen <= head.revision:
                 self.index.close()
                 self.index = self._made_anew(_too_old(self._seen, head))
             elif page:
@@ -214,10 +215,9 @@ class Indexing:
             StorageError: the database does not answer.
         """
         digests = {model.digest for model in served}
-        async with self._opening:
-            leaving = [self._followers.pop(digest) for digest in self._followers.keys() - digests]
-        for follower in leaving:
-            await asyncio.to_thread(follower.close)
+        async with self._opening:  # whoever still asks for one of them opens it again once it is closed
+            for digest in self._followers.keys() - digests:
+                await asyncio.to_thread(self._followers.pop(digest).close)
         others = {path.name for path in self._folder.glob("*") if _INDEX.fullmatch(path.name)}
         if others - {digest[:_DIGITS] for digest in digests}:
             belonging = await asyncio.to_thread(self._items.models)

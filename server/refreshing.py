@@ -66,9 +66,7 @@ class Refreshing:
                 since=row.revision,
                 today=partial(of_today, model.categorizer.taxonomy),
             )
-        except (
-            InputError
-        ) as error:  # such as a photo that is gone or damaged, or that this model cannot judge
+        except InputError as error:  # such as a photo that is gone, damaged, or cannot be judged any more
             _LOG.error("item not placed anew", item=row.id, why=str(error))
             return False
 
