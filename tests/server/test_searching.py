@@ -75,9 +75,13 @@ def searching(tmp_path: Path) -> Iterator[Searching]:
 @pytest.mark.asyncio
 async def test_a_search_in_many_words_keeps_nobody_else_waiting(searching: Searching, tmp_path: Path) -> None:
     """A part on the line is judged on the same event loop."""
-    first, *others = TREE.categories
-    wordy = replace(first, synonyms=tuple(f"synonym{number}" for number in range(60_000)))
-    tree = replace(TREE, categories=(wordy, *others))
+    tree = replace(
+        TREE,
+        categories=tuple(
+            replace(one, synonyms=tuple(f"{one.id} {number}" for number in range(10_000)))
+            for one in TREE.categories
+        ),
+    )
     make_catalog_bundle(tmp_path / "models" / "shop-1.loupe", contents={TAXONOMY: tree.to_json().encode()})
     models = Models(tmp_path / "models", Opening(max_batch=1))
     await models.load_all()
