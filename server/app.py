@@ -132,6 +132,7 @@ async def _serve(
 
         def changed(name: str) -> None:
             others.set()
+            _spawn(background, shop.tidy_indexes())
             _spawn(background, front.set_health(name, serving=name in models))
 
         models.changed = changed

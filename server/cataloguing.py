@@ -22,9 +22,11 @@ from vision.catalog.categorize import Asked, Categorization, RowPrediction
 from vision.catalog.item import Item, Row
 from vision.catalog.outputs import EMBEDDING, IMAGE
 from vision.catalog.reasons import Reasons, reasons
+from vision.errors import ImageError
 from vision.image import ImageLimits, encode_png
 from vision.inspection.heatmap import overlay
 from vision.preprocess import Prepared, prepare_bytes
+from vision.privacy import without_metadata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,29 @@ class Cataloguing:
                 batch=max(one.batch for one in served),
             ),
         )
+
+    async def plain(self, photos: Mapping[str, bytes], *, deadline: float, lane: Lane) -> list[bytes]:
+        """Photos as they may be kept, without metadata (`vision.privacy`), made in the pool in their turn.
+
+        Args:
+            photos: by the names that an error calls them.
+
+        Raises:
+            DeadlineError: the deadline passed before their turn came.
+            ImageError: one is no picture within the limits, and its name is told; or they are more together than a message holds,
+                so that they could not be handed out again.
+        """
+
+        def made() -> list[bytes]:
+            plain = [without_metadata(data, name=name, limits=self._limits) for name, data in photos.items()]
+            size, most = sum(map(len, plain)), self._limits.max_bytes
+            if size > most:
+                raise ImageError(
+                    f"{', '.join(photos)}: expected at most {most} bytes together as they are kept, found {size}"
+                )
+            return plain
+
+        return await self._pool.run(made, deadline=deadline, lane=lane)
 
     def _decode(self, model: CatalogModel, product: Product) -> _Decoded:
         started = self._clock()

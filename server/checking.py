@@ -17,7 +17,6 @@ from server.loading import CatalogModel, InspectionModel
 from server.models import Models
 from server.storage.catalog_items import CatalogItems, ItemRow
 from vision.errors import NotFoundError
-from vision.privacy import without_metadata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +74,7 @@ class Checking:
             NotFoundError: no route for it, or the model that it leads to is not served.
             OverloadedError, DeadlineError, ImageError, CatalogError: as `Cataloguing.place` and `Inspecting.judge`.
         """
-        image = await asyncio.to_thread(without_metadata, photo.image)
+        image = await self._plain(photo)
         placed = await self._cataloguing.place(
             model,
             Placing(product=replace(known, photos=(image,)), deadline=photo.deadline, lane=photo.lane),
@@ -95,8 +94,13 @@ class Checking:
         item = await asyncio.to_thread(self._items.find, item_id)
         labels = [item.labels[level] for level in item.said if level in item.labels]
         route = self._routed(labels, "an item that nobody has placed")
-        image = await asyncio.to_thread(without_metadata, photo.image)
+        image = await self._plain(photo)
         return await self._judged(photo, image, item, route)
+
+    async def _plain(self, photo: Photo) -> bytes:
+        given = {"image": photo.image}
+        (image,) = await self._cataloguing.plain(given, deadline=photo.deadline, lane=photo.lane)
+        return image
 
     async def _judged(
         self, photo: Photo, image: bytes, product: Placed | ItemRow, route: tuple[str, InspectionModel]

@@ -16,13 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from server.models import Models
-from server.storage.catalog_items import CatalogItems, ItemRow
+from server.storage.catalog_items import TEST, CatalogItems, ItemRow
 from server.storage.catalog_tables import FeedbackState
 from server.storage.feedback import FeedbackBook, Word
 from vision.catalog.taxonomy import Taxonomy
 from vision.errors import CatalogError, SettingsError
-
-_TEST = "test"
 
 
 class Kind(StrEnum):
@@ -84,7 +82,7 @@ class Correcting:
         taxonomy = self._models.catalog(item.model_name).categorizer.taxonomy
         word = Word(
             item_id=item_id,
-            labels=completed(taxonomy, labels),
+            labels=await asyncio.to_thread(completed, taxonomy, labels),
             said=item.said,
             depth=item.depth,
             comment=comment,
@@ -95,17 +93,20 @@ class Correcting:
         state = await asyncio.to_thread(self._book.add, word)
         return word.counting(state)
 
-    async def take(self, *, disputed: bool = False) -> Taken:
+    async def take(self, *, model: str = "", disputed: bool = False) -> Taken:
         """What there is to learn, each product once; or what waits for a reviewer, each word of it.
+
+        Args:
+            model: the name of the model that has placed the products; empty: any. The labels are of its tree.
 
         Raises:
             StorageError: the database does not answer.
         """
-        return await asyncio.to_thread(self._take, disputed=disputed)
+        return await asyncio.to_thread(self._take, model, disputed=disputed)
 
-    def _take(self, *, disputed: bool) -> Taken:
-        waiting = [_lesson(item, word) for item, word in self._book.words(FeedbackState.REVIEW)]
-        newest = {item.id: _lesson(item, word) for item, word in self._book.words(FeedbackState.ACCEPTED)}
+    def _take(self, model: str, *, disputed: bool) -> Taken:
+        waiting = list(self._lessons(FeedbackState.REVIEW, model))
+        newest = {one.item.id: one for one in self._lessons(FeedbackState.ACCEPTED, model)}
         free = [one for one in newest.values() if not self._is_frozen(one.item)]
         useful = [one for one in free if one.kind is not Kind.CONFIRMATION]
         return Taken(
@@ -115,9 +116,14 @@ class Correcting:
             disputed=len({one.item.id for one in waiting}),
         )
 
+    def _lessons(self, state: FeedbackState, model: str) -> Iterator[Lesson]:
+        for item, word in self._book.words(state):
+            if not model or item.model_name == model:
+                yield _lesson(item, word)
+
     def _is_frozen(self, item: ItemRow) -> bool:
-        digests = {one for photo in item.photos for one in (photo.sha256, photo.original_sha256)}
-        return item.split == _TEST or not digests.isdisjoint(self._frozen)
+        digests = item.sent | {photo.sha256 for photo in item.photos}
+        return item.split == TEST or not digests.isdisjoint(self._frozen)
 
 
 def completed(taxonomy: Taxonomy, labels: Mapping[str, str]) -> dict[str, str]:
@@ -135,6 +141,24 @@ def completed(taxonomy: Taxonomy, labels: Mapping[str, str]) -> dict[str, str]:
         said = ", ".join(f"{level} '{label}'" for level, label in named.items())
         raise CatalogError(f"labels: expected labels on one way through the tree, found {said}")
     return dict(_common(taxonomy, ways))
+
+
+def of_today(taxonomy: Taxonomy, labels: Mapping[str, str]) -> dict[str, str]:
+    """Labels that were right in an earlier tree, in this one: by today's ids, and where a category has other ones above it now, by these.
+
+    What has no id today, or is of a level that is no more, stays as it was said.
+    """
+    known = {
+        level: found
+        for level in taxonomy.levels
+        if level in labels and (found := taxonomy.today(level, labels[level]))
+    }
+    while known:
+        try:
+            return dict(labels) | completed(taxonomy, known)
+        except CatalogError:  # the deeper ones say more
+            known.pop(next(iter(known)))
+    return dict(labels)
 
 
 def _common(taxonomy: Taxonomy, ways: npt.NDArray[np.int64]) -> Iterator[tuple[str, str]]:

@@ -2,13 +2,17 @@
 
 The database is what counts; an index follows it from revision to revision, and whoever searches or changes something has it catch up
 first. So a kill between the two costs nothing, and several servers on one database each have an index of their own. One that is missing,
-damaged, of another model or too far behind is made anew from the database. Calls of `Follower` block; `Indexing` makes them in threads.
+damaged, of another model or too far behind is made anew from the database, while a server runs as well. Calls of `Follower` block;
+`Indexing` makes them in threads.
 """
 
 import asyncio
+import re
+import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -17,17 +21,20 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from server.loading import CatalogModel
-from server.storage.catalog_items import CatalogItems, ItemRow
+from server.storage.catalog_items import CatalogItems, Head, ItemRow
 from vision.catalog.folding import fold
+from vision.catalog.search import folder as places
 from vision.catalog.search.entry import entry_of
 from vision.catalog.search.index import ItemIndex
 from vision.catalog.search.rebuild import rebuild
 from vision.catalog.search.signature import BYTES
 from vision.catalog.search.values import Item, Removal
-from vision.errors import InputError, SearchIndexError
+from vision.errors import InputError, SearchIndexError, StorageError
 from vision.files import write_bytes
 
 _SAY_EVERY_S: Final = 1.0
+_DIGITS: Final = 16  # of a model's digest, by which its index's folder is called
+_INDEX: Final = re.compile(f"[0-9a-f]{{{_DIGITS}}}")
 _LOG: Final = structlog.get_logger("server.index")
 
 
@@ -47,16 +54,18 @@ class Follower:
         self._digest, self._dimension = model_digest, dimension
         self._turn = threading.Lock()
         self._said_at = float("-inf")
-        self._seen = 0
+        self._seen, self._closed = 0, False
         self.index = self._opened()
 
     def follow(self) -> None:
-        """Take up what the database holds by now.
+        """Take up what the database holds by now; once it is closed, whoever is still searching finds what was there.
 
         Raises:
             StorageError: the database does not answer, or the disk refused.
         """
         with self._turn:
+            if self._closed:
+                return
             self._follow()
             if time.monotonic() - self._said_at > _SAY_EVERY_S:
                 self._say()
@@ -68,6 +77,7 @@ class Follower:
 
     def close(self) -> None:
         with self._turn:
+            self._closed = True
             self._say()
             self.index.close()
 
@@ -78,9 +88,7 @@ class Follower:
         if not self._folder.is_dir() or seen is None:
             why = "there is none"
         elif seen < head.forgotten or seen > head.revision:
-            why = (
-                f"it has seen revision {seen}, and the database remembers {head.forgotten} to {head.revision}"
-            )
+            why = _too_old(seen, head)
         else:
             try:
                 self.index = self._open()
@@ -115,17 +123,27 @@ class Follower:
         return ItemIndex.open(self._folder, model=self._digest, dimension=self._dimension)
 
     def _follow(self) -> None:
-        while page := self._items.changes(self._seen):
-            changes: list[Item | Removal] = []
-            for row in page:
-                item = None if row.removed else self._item(row)
-                if item is not None:
-                    changes.append(item)
-                elif row.id in self.index:
-                    changes.append(Removal(item_id=row.id))
-            if changes:
-                self.index.apply(changes)
-            self._seen = page[-1].revision
+        while True:
+            page = self._items.changes(self._seen)
+            head = self._items.head()  # read after the page: what that lacks is forgotten by now
+            if not head.forgotten <= self._seen <= head.revision:
+                self.index.close()
+                self.index = self._made_anew(_too_old(self._seen, head))
+            elif page:
+                self._take(page)
+            else:
+                return
+
+    def _take(self, page: Sequence[ItemRow]) -> None:
+        changes: list[Item | Removal] = []
+        for row in page:
+            item = None if row.removed else self._item(row)
+            if item is not None:
+                changes.append(item)
+            elif row.id in self.index:
+                changes.append(Removal(item_id=row.id))
+        self.index.apply_all(changes)
+        self._seen = page[-1].revision
 
     def _item(self, row: ItemRow) -> Item | None:
         """An item of this model; a damaged row must not keep the others from being found."""
@@ -139,19 +157,24 @@ class Follower:
             return None
         return item
 
-    @property
-    def _seen_path(self) -> Path:
-        return self._folder.with_name(f"{self._folder.name}.seen")
-
     def _read_seen(self) -> int | None:
         try:
-            return _Seen.model_validate_json(self._seen_path.read_bytes()).revision
+            return _Seen.model_validate_json(_seen_path(self._folder).read_bytes()).revision
         except (OSError, ValidationError):
             return None
 
     def _say(self) -> None:
-        write_bytes(self._seen_path, _Seen(revision=self._seen).model_dump_json().encode(), sync=False)
+        seen = _Seen(revision=self._seen).model_dump_json().encode()
+        write_bytes(_seen_path(self._folder), seen, sync=False)
         self._said_at = time.monotonic()
+
+
+def _seen_path(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.seen")
+
+
+def _too_old(seen: int, head: Head) -> str:
+    return f"it has seen revision {seen}, and the database remembers {head.forgotten} to {head.revision}"
 
 
 class Indexing:
@@ -172,7 +195,8 @@ class Indexing:
         """
         async with self._opening:
             if model.digest not in self._followers:
-                place, dimension = self._folder / model.digest[:16], model.categorizer.projection.dimension
+                place = self._folder / model.digest[:_DIGITS]
+                dimension = model.categorizer.projection.dimension
                 self._followers[model.digest] = await asyncio.to_thread(
                     Follower, self._items, place, model.digest, dimension
                 )
@@ -183,6 +207,31 @@ class Indexing:
             self._folding.add(task)
             task.add_done_callback(self._folding.discard)
         return follower.index
+
+    async def tidy(self, served: Iterable[CatalogModel]) -> None:
+        """Close the indexes of models that are not served any more, and remove those of models that no item belongs to.
+
+        Raises:
+            StorageError: the database does not answer.
+        """
+        digests = {model.digest for model in served}
+        async with self._opening:  # whoever still asks for one of them opens it again once it is closed
+            for digest in self._followers.keys() - digests:
+                await asyncio.to_thread(self._followers.pop(digest).close)
+        others = {path.name for path in self._folder.glob("*") if _INDEX.fullmatch(path.name)}
+        if others - {digest[:_DIGITS] for digest in digests}:
+            belonging = await asyncio.to_thread(self._items.models)
+            async with self._opening:
+                kept = {digest[:_DIGITS] for digest in digests | belonging | self._followers.keys()}
+                await asyncio.to_thread(self._remove, others - kept)
+
+    def _remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            folder = self._folder / name
+            _seen_path(folder).unlink(missing_ok=True)
+            with suppress(StorageError), places.locked(folder):  # else another process is at work there
+                shutil.rmtree(folder, ignore_errors=True)
+                _LOG.info("index removed", index=str(folder), why="no item is of its model")
 
     async def close(self) -> None:
         """Let go of every index, once what is under way has ended."""

@@ -9,12 +9,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
 from server.batching import Lane
 from server.cataloguing import Cataloguing, Order, Placed, Product
+from server.correcting import of_today
 from server.indexing import Indexing, folded
 from server.loading import CatalogModel
 from server.storage.blobs import Blobs
@@ -26,7 +28,6 @@ from vision.catalog.search.signature import signature
 from vision.catalog.search.values import check_id, terms_of
 from vision.errors import ImageError
 from vision.image import Pixels
-from vision.privacy import without_metadata
 
 _NOTHING: Final = "expected a photo that can be judged"
 
@@ -103,11 +104,19 @@ class Items:
         )
         if not len(placed.vectors()):
             raise ImageError(f"product.photos: {_NOTHING}, found: {'; '.join(placed.answer.quality_faults)}")
-        row = await asyncio.to_thread(self._kept, entering, placed)
+        given = [photo for photo in entering.product.photos if isinstance(photo, bytes)]
+        plain = await self._cataloguing.plain(
+            {f"photos[{place}]": given[place] for place in placed.judged},
+            deadline=entering.deadline,
+            lane=entering.lane,
+        )
+        row = await asyncio.to_thread(self._kept, entering, placed, plain)
+        _, replaced = await asyncio.to_thread(
+            self._items.put, row, today=partial(of_today, model.categorizer.taxonomy)
+        )
         index = await self._indexing.of(model)
+        # only now: of two that are handed in at once, at least one finds the other
         duplicates = await asyncio.to_thread(_duplicates, index, entering.item_id, placed)
-        _, replaced = await asyncio.to_thread(self._items.put, row)
-        await self._indexing.of(model)
         return Entered(placed=placed, replaced=replaced, duplicates=duplicates, photos=row.photos)
 
     async def remove(self, item_id: str) -> bool:
@@ -129,10 +138,11 @@ class Items:
             )  # unless another item was just handed in with it
         return True
 
-    def _kept(self, entering: Entering, placed: Placed) -> ItemRow:
-        """The item's row, once its photos are in the store."""
+    def _kept(self, entering: Entering, placed: Placed, plain: Sequence[bytes]) -> ItemRow:
+        """The item's row, once its photos are in the store; `plain`: those that were judged, without metadata."""
         given = [photo for photo in entering.product.photos if isinstance(photo, bytes)]
-        photos = tuple(self._keep(given[place], f"photos[{place}]") for place in placed.judged)
+        photos = tuple(self._keep(one, given[place]) for place, one in zip(placed.judged, plain, strict=True))
+        unjudged = [photo for place, photo in enumerate(given) if place not in placed.judged]
         return ItemRow(
             id=entering.item_id,
             changed_at=datetime.now(UTC),
@@ -142,11 +152,12 @@ class Items:
             attributes=entering.product.attributes,
             split=entering.split,
             photos=photos,
+            unjudged=tuple(hashlib.sha256(photo).hexdigest() for photo in unjudged),
             **seen_by_model(placed),
         )
 
-    def _keep(self, data: bytes, name: str) -> Photo:
-        sha256 = self._photos.put(without_metadata(data, name=name))
+    def _keep(self, plain: bytes, data: bytes) -> Photo:
+        sha256 = self._photos.put(plain)
         original = self._photos.put(data) if self._keep_originals else hashlib.sha256(data).hexdigest()
         return Photo(sha256=sha256, original_sha256=original)
 

@@ -1,24 +1,26 @@
 """Items placed anew when another version of their model is served: vectors of two models cannot be compared.
 
 Goes through the kept photos behind everything else that waits (lane bulk), and leaves an item alone that has changed meanwhile. Until
-its turn comes an item is not found through the new model; what people said of it stays.
+its turn comes an item is not found through the new model; what people said of it stays, by the new model's ids.
 """
 
 import asyncio
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import structlog
 
 from server.batching import Lane
 from server.cataloguing import Cataloguing, Order, Placed, Product
+from server.correcting import of_today
 from server.items import seen_by_model
 from server.loading import CatalogModel
 from server.models import Models
 from server.storage.blobs import Blobs
 from server.storage.catalog_items import CatalogItems, ItemRow
-from vision.errors import InputError, OverloadedError
+from vision.errors import ImageError, InputError, OverloadedError, StorageError
 
 _DEADLINE_S: Final = 600.0
 _PAGE: Final = 100
@@ -58,13 +60,24 @@ class Refreshing:
     async def _one(self, model: CatalogModel, row: ItemRow) -> bool:
         try:
             placed = await self._placed(model, row)
-            return await asyncio.to_thread(self._items.refresh, refreshed(row, placed), since=row.revision)
-        except InputError as error:  # such as a photo that is gone, or that this model cannot judge
-            _LOG.warning("item not placed anew", item=row.id, why=str(error))
+            return await asyncio.to_thread(
+                self._items.refresh,
+                refreshed(row, placed),
+                since=row.revision,
+                today=partial(of_today, model.categorizer.taxonomy),
+            )
+        except InputError as error:  # such as a photo that is gone, damaged, or cannot be judged any more
+            _LOG.error("item not placed anew", item=row.id, why=str(error))
             return False
 
+    async def _photo(self, sha256: str) -> bytes:
+        try:
+            return await asyncio.to_thread(self._photos.get, sha256)
+        except StorageError as error:  # of one photo: it must not keep the others waiting
+            raise ImageError(str(error)) from error
+
     async def _placed(self, model: CatalogModel, row: ItemRow) -> Placed:
-        photos = tuple([await asyncio.to_thread(self._photos.get, one.sha256) for one in row.photos])
+        photos = tuple([await self._photo(one.sha256) for one in row.photos])
         product = Product(photos=photos, title=row.title, attributes=row.attributes)
         while True:
             order = Order(product=product, deadline=time.monotonic() + _DEADLINE_S, lane=Lane.BULK)
@@ -83,4 +96,5 @@ def refreshed(row: ItemRow, placed: Placed) -> ItemRow:
     if not len(placed.vectors()):
         raise InputError(f"item {row.id!r}: expected a photo that can be judged, found none")
     photos = tuple(row.photos[place] for place in placed.judged)
-    return replace(row, photos=photos, **seen_by_model(placed))
+    unjudged = row.sent - {photo.original_sha256 for photo in photos}
+    return replace(row, photos=photos, unjudged=tuple(sorted(unjudged)), **seen_by_model(placed))

@@ -5,7 +5,7 @@ the model's attributes; they narrow the search, and what is most typical of what
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,6 +25,8 @@ from vision.catalog.taxonomy import Taxonomy
 from vision.catalog.text import TextSpec, tokenise
 from vision.errors import CatalogError, InputError
 
+MAX_WORDS: Final = 32
+"""Of a text that is searched for: a longer one is something else, and each of its words may be a part of any category's."""
 _TYPICAL: Final = 64  # of the items that words leave, whose mean is searched for
 _PHRASE: Final = 8  # words at most
 _PART: Final = 3  # letters at least of a word that is only a part of a category's
@@ -78,19 +80,13 @@ class Searching:
         """Find products.
 
         Raises:
-            InputError: nothing to search by; a filter names no category of the taxonomy; or no word of the text names anything.
+            InputError: nothing to search by; a filter names no category of the taxonomy; or the text has more than `MAX_WORDS`
+                words, or none that names anything.
             NotFoundError: the item to search by is not kept, or was placed by another model.
             OverloadedError, DeadlineError, ImageError: as `Cataloguing.place`.
             StorageError: the database does not answer.
         """
-        understood = Understood()
-        if query.text:
-            understood = understand(query.text, model.categorizer.taxonomy, model.categorizer.spec.attributes)
-            if not understood.categories and not understood.attributes:
-                raise InputError(
-                    f"text: expected words for categories or for values of attributes, found none in '{query.text}'"
-                )
-        narrowed = _Narrowed(model.categorizer.taxonomy, query, understood)
+        understood, narrowed = await asyncio.to_thread(_read, query, model)
         placed = None
         if query.image:
             product = Product(photos=(query.image,))
@@ -116,6 +112,18 @@ class _Narrowed:
         self.attributes = said | given
 
 
+def _read(query: Query, model: CatalogModel) -> tuple[Understood, _Narrowed]:
+    """What a query's words and filters say."""
+    taxonomy, understood = model.categorizer.taxonomy, Understood()
+    if query.text:
+        understood = understand(query.text, taxonomy, model.categorizer.spec.attributes)
+        if not understood.categories and not understood.attributes:
+            raise InputError(
+                f"text: expected words for categories or for values of attributes, found none in '{query.text}'"
+            )
+    return understood, _Narrowed(taxonomy, query, understood)
+
+
 def today(taxonomy: Taxonomy, name: str) -> set[str]:
     """Today's ids of a category, at whichever level it is.
 
@@ -133,8 +141,14 @@ def today(taxonomy: Taxonomy, name: str) -> set[str]:
 
 
 def understand(text: str, taxonomy: Taxonomy, attributes: AttributeSpec | None) -> Understood:
-    """What a text names, longest phrases first. Of categories at several levels the deepest stand for the others."""
+    """What a text names, longest phrases first. Of categories at several levels the deepest stand for the others.
+
+    Raises:
+        InputError: it has more than `MAX_WORDS` words.
+    """
     words = tokenise(text, _READ).words
+    if len(words) > MAX_WORDS:
+        raise InputError(f"text: expected at most {MAX_WORDS} words, found {len(words)}")
     categories: list[Category] = []
     valued: dict[str, list[str]] = {}
     rest, place = [], 0
@@ -164,18 +178,13 @@ def _named(
 ) -> tuple[tuple[Category, ...], tuple[tuple[str, str], ...]] | None:
     """Categories and values of attributes that a phrase names; scripts without blanks are spelled together."""
     for phrase in dict.fromkeys((" ".join(words), "".join(words))):
-        values = tuple(_values(phrase, attributes))
-        exact = tuple(one for one in taxonomy.find(phrase) if phrase in one.words())
+        values = attributes.named(phrase) if attributes else ()
+        exact = taxonomy.named(phrase)
         if values or exact:
             return exact, values
     if len(words) == 1 and len(words[0]) >= _PART and (part := taxonomy.find(words[0])):
         return part, ()
     return None
-
-
-def _values(phrase: str, attributes: AttributeSpec | None) -> Iterator[tuple[str, str]]:
-    for column in attributes.columns if attributes else ():
-        yield from ((column.name, value) for value in column.values if fold(value) == phrase)
 
 
 def _search(index: ItemIndex, query: Query, vectors: Vectors | None, narrowed: _Narrowed) -> tuple[Hit, ...]:

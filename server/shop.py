@@ -55,6 +55,13 @@ class Shop:
             except LoupeError as error:
                 _LOG.error("index not opened", model=model.name, why=str(error))
 
+    async def tidy_indexes(self) -> None:
+        """Let go of the indexes that are of no served model (`Indexing.tidy`)."""
+        try:
+            await self.indexing.tidy(self.models.catalogs())
+        except LoupeError as error:  # tried again next time
+            _LOG.warning("indexes not tidied", why=str(error))
+
     async def sweep(self, now: datetime, max_age: timedelta) -> CatalogSwept:
         """As `sweep_catalog`."""
         return await asyncio.to_thread(
@@ -75,6 +82,7 @@ async def keep_fresh(shop: Shop, changed: asyncio.Event) -> None:
             await shop.refreshing.refresh()
         except LoupeError as error:  # tried again next time
             _LOG.warning("items not placed anew", why=str(error))
+        await shop.tidy_indexes()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(changed.wait(), _LOOK_EVERY_S)
 
@@ -95,7 +103,7 @@ def open_shop(
         SettingsError: the store of photos or the frozen test set cannot be used.
         StorageError: the folder of photos cannot be made.
     """
-    items, photos = CatalogItems(database), open_blobs(config.photos)
+    items, photos = CatalogItems(database), open_blobs(config.photos, sync=True)
     cataloguing, indexing = Cataloguing(pool, limits), Indexing(items, config.index)
     services = CatalogServices(
         models=models,

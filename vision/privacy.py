@@ -30,11 +30,18 @@ def without_metadata(data: bytes, *, name: str = "image", limits: ImageLimits | 
     """The picture alone.
 
     Raises:
-        ImageError: as `vision.image.read_header`; of a BMP or TIFF as `vision.image.decode`; or its segments cannot be told apart.
+        ImageError: as `vision.image.read_header`; of a BMP or TIFF as `vision.image.decode`, or its PNG has more bytes than the limits
+            allow; or its segments cannot be told apart.
     """
+    limits = limits or ImageLimits()
     header = read_header(data, name=name, limits=limits)
     if header.format in {"BMP", "TIFF"}:
-        return encode_png(decode(data, name=name, limits=limits).image_hwc)
+        png = encode_png(decode(data, name=name, limits=limits).image_hwc)
+        if len(png) > limits.max_bytes:
+            raise ImageError(
+                f"{name}: expected at most {limits.max_bytes} bytes as the PNG that is kept of a {header.format}, found {len(png)}"
+            )
+        return png
     turned = _orientation_alone(header.orientation) if header.orientation != 1 else b""
     strip = {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp}[header.format]
     try:

@@ -115,13 +115,14 @@ class CatalogRpc(catalog_pb2_grpc.CatalogServiceServicer):
     ) -> catalog_pb2.SearchSimilarResponse:
         if not (request.image or request.item_id or request.text):
             raise FieldsError(Violation("query", "expected one of image, item_id and text, found none"))
+        categories, attributes = products.filters_from_wire(request)
         model = self._do.models.catalog(request.model)
         query = Query(
             image=request.image,
             item_id=request.item_id,
             text=request.text,
-            categories=tuple(request.categories),
-            attributes={name: tuple(one.values) for name, one in request.attributes.items()},
+            categories=categories,
+            attributes=attributes,
             limit=request.limit or _USUAL_HITS,
             deadline=current_call().deadline,
         )
@@ -180,7 +181,7 @@ class CatalogRpc(catalog_pb2_grpc.CatalogServiceServicer):
         self, request: catalog_pb2.ExportFeedbackRequest, context: Context
     ) -> AsyncIterator[catalog_pb2.ExportFeedbackResponse]:
         current_call().principal.require_user(Role.REVIEW, what="ExportFeedback")
-        taken = await self._do.correcting.take(disputed=request.disputed)
+        taken = await self._do.correcting.take(model=request.model, disputed=request.disputed)
         for lesson in taken.lessons:
             row = products.lesson_to_wire(lesson)
             if request.photos:
@@ -197,10 +198,13 @@ class CatalogRpc(catalog_pb2_grpc.CatalogServiceServicer):
         )
 
     async def _photo(self, sha256: str) -> bytes:
-        """A photo's bytes; none where it went with its item in this moment."""
+        """A photo's bytes; none where it went with its item in this moment, or is damaged: there is still to be learned from others."""
         try:
             return await asyncio.to_thread(self._do.photos.get, sha256)
         except NotFoundError:
+            return b""
+        except StorageError as error:
+            _LOG.error("photo not exported", photo=sha256, why=str(error))
             return b""
 
     async def _outcome(self, request: catalog_pb2.CategorizeRequest) -> catalog_pb2.CategorizeStreamResponse:

@@ -1,6 +1,6 @@
 """Products, their places in the tree and what is kept of them, from and to messages."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -46,22 +46,44 @@ def product_from_wire(message: catalog_pb2.Product) -> Product:
 
 def attributes_from_wire(given: Mapping[str, str], field: str) -> dict[str, str]:
     """Names and values, checked as the rules check single fields: these do not reach into maps."""
-    violations = []
-    for name, value in given.items():
-        place = f"{field}[{name[:_MAX_NAME]!r}]"
-        if not 0 < len(name) <= _MAX_NAME:
-            violations.append(Violation(place, f"expected a name of 1 to {_MAX_NAME} characters"))
-        if len(value) > _MAX_VALUE:
-            violations.append(
-                Violation(place, f"expected at most {_MAX_VALUE} characters, found {len(value)}")
-            )
-        if "\0" in name + value:
-            violations.append(
-                Violation(place, "expected text without NUL, which not every database can keep")
-            )
-    if violations:
-        raise FieldsError(*violations)
+    _refuse(violation for name, value in given.items() for violation in _faults(field, name, value))
     return dict(given)
+
+
+def filters_from_wire(
+    request: catalog_pb2.SearchSimilarRequest,
+) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """Categories, and values of attributes by name, checked alike: the rules do not reach into lists either."""
+    categories = tuple(request.categories)
+    attributes = {name: tuple(one.values) for name, one in request.attributes.items()}
+    _refuse(
+        Violation(f"categories[{place}]", f"expected at most {_MAX_VALUE} characters, found {len(one)}")
+        for place, one in enumerate(categories)
+        if len(one) > _MAX_VALUE
+    )
+    _refuse(
+        violation
+        for name, values in attributes.items()
+        for value in values
+        for violation in _faults("attributes", name, value)
+    )
+    return categories, attributes
+
+
+def _faults(field: str, name: str, value: str) -> Iterator[Violation]:
+    place = f"{field}[{name[:_MAX_NAME]!r}]"
+    if not 0 < len(name) <= _MAX_NAME:
+        yield Violation(place, f"expected a name of 1 to {_MAX_NAME} characters")
+    if len(value) > _MAX_VALUE:
+        yield Violation(place, f"expected at most {_MAX_VALUE} characters, found {len(value)}")
+    if "\0" in name + value:
+        yield Violation(place, "expected text without NUL, which not every database can keep")
+
+
+def _refuse(violations: Iterable[Violation]) -> None:
+    found = tuple(dict.fromkeys(violations))
+    if found:
+        raise FieldsError(*found)
 
 
 def categorization_to_wire(
@@ -212,4 +234,5 @@ def lesson_to_wire(lesson: Lesson) -> catalog_pb2.Feedback:
         at=at,
         comment=word.comment,
         split=item.split,
+        model=item.model_name,
     )

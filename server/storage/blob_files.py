@@ -48,8 +48,8 @@ class Files(Protocol):
 class _Folder:
     """Files on a disk of this machine."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, *, sync: bool) -> None:
+        self._root, self._sync = root, sync
 
     def read(self, path: str) -> bytes:
         return (self._root / path).read_bytes()
@@ -62,8 +62,7 @@ class _Folder:
                 return
         except FileNotFoundError:
             pass
-        # no safer than the row that names it (decision 10); `get` notices a torn one
-        write_bytes(target, data, sync=False)
+        write_bytes(target, data, sync=self._sync)
 
     def remove(self, path: str) -> None:
         (self._root / path).unlink()
@@ -129,8 +128,11 @@ def _time(value: Any) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-def open_files(url: str) -> Files:
+def open_files(url: str, *, sync: bool) -> Files:
     """A folder's path, or a URL such as `s3://BUCKET/FOLDER`.
+
+    Args:
+        sync: wait until this machine's disk has a file; without that a power cut may leave a torn one, which `Blobs.get` notices.
 
     Raises:
         SettingsError: no driver for such a URL is known or installed.
@@ -143,7 +145,7 @@ def open_files(url: str) -> Files:
             Path(path).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(f"{name}: cannot be made: {error.strerror}") from error
-        return _Folder(Path(path))
+        return _Folder(Path(path), sync=sync)
     try:
         system, root = fsspec.url_to_fs(url)
     except (ValueError, ImportError) as error:

@@ -140,11 +140,15 @@ def place(sha256: str) -> str:
     return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
-def open_blobs(url: str) -> Blobs:
+def open_blobs(url: str, *, sync: bool = False) -> Blobs:
     """Open a store of pictures: a folder's path, or a URL such as `s3://BUCKET/FOLDER`.
+
+    Args:
+        sync: what was put survives a power cut, as the row that names it may have to; else it is no safer than a result's row
+            (decision 10).
 
     Raises:
         SettingsError: no driver for such a URL is known or installed.
         StorageError: the folder cannot be made, or the store not reached.
     """
-    return Blobs(open_files(url), mask_text(url))
+    return Blobs(open_files(url, sync=sync), mask_text(url))

@@ -13,8 +13,11 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 
 from server.storage.catalog_tables import catalog_clock, catalog_feedback, catalog_items, catalog_photos
 from server.storage.database import Database
+from server.storage.settling import Renaming, forget, rename
 from vision.errors import NotFoundError
 
+TEST: Final = "test"
+"""The split of which nothing is learned."""
 _PAGE: Final = 500
 _ALIVE: Final = catalog_items.c.removed.is_(False)
 
@@ -37,6 +40,7 @@ class ItemRow:
         said: by level, from the first: the model's best path; `depth` of its levels were answered for.
         corrected: by level: what people made of it, where they did.
         vectors: int8, a row a photo; `signatures`: uint8, likewise; `photos`: in the same order.
+        unjudged: digests of photos that were sent as well and could not be judged; they are not kept.
         revision: set where the item was read.
     """
 
@@ -55,6 +59,7 @@ class ItemRow:
     vectors: bytes = field(default=b"", repr=False)
     signatures: bytes = field(default=b"", repr=False)
     photos: tuple[Photo, ...] = ()
+    unjudged: tuple[str, ...] = ()
     revision: int = 0
     removed: bool = False
 
@@ -62,6 +67,11 @@ class ItemRow:
     def labels(self) -> dict[str, str]:
         """By level: what the item counts as. As people corrected it, else as far as the model answered."""
         return dict(self.corrected) or dict(list(self.said.items())[: self.depth])
+
+    @property
+    def sent(self) -> set[str]:
+        """Digests of its photos as they were sent, all of them."""
+        return {photo.original_sha256 for photo in self.photos} | set(self.unjudged)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +88,14 @@ class CatalogItems:
 
     database: Database
 
-    def put(self, row: ItemRow) -> tuple[int, bool]:
+    def put(self, row: ItemRow, *, today: Renaming = dict) -> tuple[int, bool]:
         """Keep an item, in the place of the one with its id.
 
-        What people said of the earlier one goes with it, unless the photos are the same.
+        What people said of the earlier one goes with it, unless the same photos were sent. One of the test set stays of the test set as long
+        as it has a photo of the earlier one.
+
+        Args:
+            today: puts what people said into the labels of the model that has placed the item.
 
         Returns:
             Its revision, and whether there was one before.
@@ -93,10 +107,12 @@ class CatalogItems:
             revision = _next_revision(connection)
             earlier = _locked(connection, row.id)
             there = earlier is not None and not earlier.removed
-            if earlier is not None and there and _originals(earlier) == _originals(row):
-                row = replace(row, corrected=earlier.corrected)
+            if earlier is not None and earlier.split == TEST and earlier.sent & row.sent:
+                row = replace(row, split=TEST)
+            if earlier is not None and there and earlier.sent == row.sent:
+                row = replace(row, corrected=rename(connection, row.id, today))
             else:
-                _forget_feedback(connection, row.id)
+                forget(connection, row.id)
             values = _values(replace(row, revision=revision))
             if earlier is None:
                 connection.execute(insert(catalog_items).values(values))
@@ -105,16 +121,23 @@ class CatalogItems:
             _refer(connection, row)
         return revision, there
 
-    def refresh(self, row: ItemRow, *, since: int) -> bool:
+    def refresh(self, row: ItemRow, *, since: int, today: Renaming = dict) -> bool:
         """Put what another model makes of an item, unless it has changed since a revision; gives whether it was written.
+
+        Args:
+            today: as in `put`.
 
         Raises:
             StorageError: it was not written.
         """
-        same = (catalog_items.c.id == row.id) & (catalog_items.c.revision == since)
         with self.database.writing(durable=True) as connection:
-            values = _values(replace(row, revision=_next_revision(connection)))
-            return bool(connection.execute(update(catalog_items).where(same).values(values)).rowcount)
+            revision = _next_revision(connection)
+            earlier = _locked(connection, row.id)
+            if earlier is None or earlier.revision != since:
+                return False
+            row = replace(row, corrected=rename(connection, row.id, today), revision=revision)
+            connection.execute(update(catalog_items).where(catalog_items.c.id == row.id).values(_values(row)))
+        return True
 
     def remove(self, item_id: str, at: datetime, *, unless_since: datetime | None = None) -> ItemRow | None:
         """Remove an item and what people said of it; gives it as it was, nothing where there is none.
@@ -137,7 +160,7 @@ class CatalogItems:
             connection.execute(
                 update(catalog_items).where(catalog_items.c.id == item_id).values(_values(gone))
             )
-            _forget_feedback(connection, item_id)
+            forget(connection, item_id)
             _refer(connection, gone)
         return row
 
@@ -168,6 +191,12 @@ class CatalogItems:
         query = select(func.count()).where(catalog_items.c.model_digest == model_digest, _ALIVE)
         with self.database.reading() as connection:
             return connection.execute(query).scalar_one()
+
+    def models(self) -> set[str]:
+        """Digests of the models that have placed the items that are there."""
+        query = select(catalog_items.c.model_digest).where(_ALIVE).distinct()
+        with self.database.reading() as connection:
+            return set(connection.execute(query).scalars())
 
     def changes(self, after: int, limit: int = _PAGE) -> list[ItemRow]:
         """Items as they are now, removed ones among them, by the revision of their last change: those after a revision."""
@@ -266,10 +295,6 @@ def _next_revision(connection: Connection) -> int:
     return revision
 
 
-def _forget_feedback(connection: Connection, item_id: str) -> None:
-    connection.execute(delete(catalog_feedback).where(catalog_feedback.c.item_id == item_id))
-
-
 def _refer(connection: Connection, row: ItemRow) -> None:
     """Say which photos an item has, and no others."""
     connection.execute(delete(catalog_photos).where(catalog_photos.c.item_id == row.id))
@@ -280,15 +305,12 @@ def _refer(connection: Connection, row: ItemRow) -> None:
         )
 
 
-def _originals(row: ItemRow) -> set[str]:
-    return {photo.original_sha256 for photo in row.photos}
-
-
 def _values(row: ItemRow) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in ItemRow.__slots__ if name not in {"by", "photos"}}
     return values | {
         "by_user": row.by,
         "photos": [asdict(photo) for photo in row.photos],
+        "unjudged": list(row.unjudged),
         "attributes": dict(row.attributes),
         "said": dict(row.said),
         "corrected": dict(row.corrected),
@@ -296,5 +318,8 @@ def _values(row: ItemRow) -> dict[str, Any]:
 
 
 def _item(row: RowMapping) -> ItemRow:
-    values = dict(row) | {"photos": tuple(Photo(**photo) for photo in row["photos"])}
+    values = dict(row) | {
+        "photos": tuple(Photo(**photo) for photo in row["photos"]),
+        "unjudged": tuple(row["unjudged"]),
+    }
     return ItemRow(by=values.pop("by_user"), **values)

@@ -51,6 +51,8 @@ catalog_items: Final = Table(
     Column("vectors", LargeBinary, nullable=False),
     Column("signatures", LargeBinary, nullable=False),
     Column("photos", JSON, nullable=False),
+    # Digests of photos that were sent with these, and are not kept.
+    Column("unjudged", JSON, nullable=False, server_default="[]"),
 )
 Index("ix_catalog_items_revision", catalog_items.c.revision, unique=True)
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, insert, select
 
 from server.storage.catalog_items import CatalogItems, ItemRow, correct, locked_item
 from server.storage.catalog_tables import FeedbackState, catalog_feedback
 from server.storage.database import Database
-from server.storage.opinions import Opinion, agreed, settled
+from server.storage.settling import settle
 
 _PAGE: Final = 500
 
@@ -59,20 +59,7 @@ class FeedbackBook:
         with self.database.writing(durable=True) as connection:
             item = locked_item(connection, word.item_id)
             connection.execute(insert(catalog_feedback).values(_values(word)))
-            query = (
-                select(catalog_feedback)
-                .where(catalog_feedback.c.item_id == word.item_id)
-                .order_by(catalog_feedback.c.id)
-            )
-            rows = connection.execute(query).mappings().all()
-            opinions = [_opinion(row) for row in rows]
-            states = settled(opinions)
-            for row, state in zip(rows, states, strict=True):
-                if row["state"] is not state:
-                    connection.execute(
-                        update(catalog_feedback).where(catalog_feedback.c.id == row["id"]).values(state=state)
-                    )
-            corrected = agreed(opinions, states)
+            states, corrected = settle(connection, word.item_id)
             if corrected != item.corrected:
                 correct(connection, word.item_id, corrected)
         return states[-1]
@@ -107,7 +94,3 @@ def _values(word: Word) -> dict[str, Any]:
 def _word(row: RowMapping) -> Word:
     values = {name: row[name] for name in Word.__slots__ if name != "by"}
     return Word(by=row["by_user"], **values)
-
-
-def _opinion(row: RowMapping) -> Opinion:
-    return Opinion(by=row["by_user"], labels=row["labels"], reviewer=row["reviewer"])

@@ -10,7 +10,7 @@ import pytest
 
 from server.auth import Role
 from tests.catalog_bundles import PREPROCESS
-from tests.e2e.serving import serving, token, wrong_fields
+from tests.e2e.serving import eventually, serving, token, wrong_fields
 from tests.e2e.shops import Asker, furnished, png, private, product, refusal, said
 from vision.preprocess import prepare_bytes
 from vision.v1 import catalog_pb2
@@ -99,6 +99,7 @@ def test_people_correct_and_a_reviewer_takes_out_what_is_to_be_learned(
     row = rows[0].feedback
     assert (row.by, row.comment, row.title) == ("kim", "open toes", "Slides")
     assert row.kind == catalog_pb2.FEEDBACK_KIND_CORRECTION
+    assert row.model == "shop"
     assert prepare_bytes(row.photos[0], PREPROCESS).image_hwc.tobytes() == (
         prepare_bytes(png("sneakers", 61), PREPROCESS).image_hwc.tobytes()
     )
@@ -111,6 +112,26 @@ def test_people_correct_and_a_reviewer_takes_out_what_is_to_be_learned(
     # what was corrected is found where it belongs from now on
     assert "c0" in kim.found(text="sandals", limit=100)
     assert "c1" not in kim.found(text="sandals", limit=100)
+
+
+def test_a_damaged_photo_costs_its_own_lesson_and_no_other(tmp_path: Path) -> None:
+    furnished(tmp_path)
+    ada = token(tmp_path, "ada", Role.CATALOG, Role.REVIEW)
+    with serving(tmp_path) as server:
+        asker = Asker(server.address, ada)
+        for name, seed in (("torn", 1), ("whole", 2)):
+            kept = asker.index(name, product(png("sneakers", seed))).photo_sha256s[0]
+            asker.say(name, {"kind": "sandals"})
+            if name == "torn":
+                (path,) = (tmp_path / "loupe-data" / "photos").rglob(kept)
+                path.write_bytes(path.read_bytes()[:100])
+
+        *rows, _ = asker.export(photos=True)
+
+        photos = {one.feedback.item_id: list(one.feedback.photos) for one in rows}
+        assert photos["torn"] == [b""]
+        assert photos["whole"][0].startswith(b"\x89PNG")
+        eventually(lambda: any("photo not exported" in line for line in server.log))
 
 
 def test_feedback_that_cannot_be_right_is_refused(kim: Asker) -> None:

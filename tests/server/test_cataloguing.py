@@ -1,12 +1,15 @@
 """A product's photos may go through the model apart; its answer is one, whole, and in time, or it is refused."""
 
 import asyncio
+import io
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from server.batching import Lane
 from server.cataloguing import Cataloguing, Order, Product
@@ -137,3 +140,51 @@ async def test_who_leaves_takes_all_photos_along(shop: CatalogModel, cataloguing
         await asking
     assert shop.batcher.inside == 0
     assert (await cataloguing.place(shop, order(png("tees")))).answer.levels[-1].label == "tees"
+
+
+# --- photos as they are kept
+
+
+def tiff(side: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (side, side), "red").save(file, "TIFF")
+    return file.getvalue()
+
+
+async def test_what_is_kept_of_photos_has_the_limits_of_what_is_judged(cataloguing: Cataloguing) -> None:
+    asked: dict[str, Any] = {"deadline": time.monotonic() + 60, "lane": Lane.CATALOG}
+
+    assert [one[:4] for one in await cataloguing.plain({"a": tiff(100), "b": png("tees")}, **asked)] == [
+        b"\x89PNG"
+    ] * 2
+    with pytest.raises(ImageError, match="b: expected at most 100000 pixels, found 400x400"):
+        await cataloguing.plain({"a": tiff(100), "b": tiff(400)}, **asked)
+
+
+async def test_photos_that_could_not_be_handed_out_together_are_not_kept() -> None:
+    pool, one = DecodePool(1), png("tees")
+    cataloguing = Cataloguing(pool, ImageLimits(max_bytes=2 * len(one)))
+    asked: dict[str, Any] = {"deadline": time.monotonic() + 60, "lane": Lane.CATALOG}
+
+    assert await cataloguing.plain({"a": one, "b": one}, **asked) == [one, one]
+    with pytest.raises(ImageError, match=r"a, b, c: expected at most \d+ bytes together as they are kept"):
+        await cataloguing.plain({"a": one, "b": one, "c": one}, **asked)
+    pool.close()
+
+
+async def test_what_is_kept_of_photos_is_made_in_its_turn() -> None:
+    """Decoding a large TIFF beside the pool would take a core from the line."""
+    pool, busy = DecodePool(1), threading.Event()
+    cataloguing = Cataloguing(pool, ImageLimits())
+    deadline = time.monotonic() + 60
+    decoding = asyncio.create_task(pool.run(busy.wait, deadline=deadline, lane=Lane.LINE))
+    await asyncio.sleep(0)
+
+    asked = asyncio.create_task(cataloguing.plain({"a": tiff(8)}, deadline=deadline, lane=Lane.CATALOG))
+    done, _ = await asyncio.wait({asked}, timeout=0.2)
+    busy.set()
+
+    assert not done
+    assert await asked
+    await decoding
+    pool.close()

@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from vision.errors import ImageError
-from vision.image import decode, read_header
+from vision.image import ImageLimits, decode, read_header
 from vision.privacy import without_metadata
 
 SECRET: Final = b"Unter den Linden 5, kim@example.org"
@@ -108,6 +108,20 @@ def test_the_thumbnail_inside_jfif_goes() -> None:
 
     assert SECRET[:30] not in kept
     np.testing.assert_array_equal(decode(kept).image_hwc, decode(data).image_hwc)
+
+
+def test_a_tiff_whose_png_would_be_too_large_is_refused_before_it_is_kept() -> None:
+    bits, file = np.random.default_rng(0).integers(0, 2, (256, 256)), io.BytesIO()
+    Image.fromarray(bits.astype(np.bool_)).save(file, "TIFF")  # one bit a pixel, of which no PNG makes less
+    tiff = file.getvalue()
+    limits = ImageLimits(max_bytes=len(tiff))
+
+    with pytest.raises(
+        ImageError, match=r"a\.tif: expected at most \d+ bytes as the PNG that is kept of a TIFF"
+    ):
+        without_metadata(tiff, name="a.tif", limits=limits)
+
+    assert without_metadata(tiff, limits=ImageLimits(max_bytes=8 * len(tiff))).startswith(b"\x89PNG")
 
 
 def test_no_picture_is_an_error_that_names_it() -> None:

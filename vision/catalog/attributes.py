@@ -69,6 +69,18 @@ class AttributeSpec(BaseModel):
             for column in self.columns
         }
 
+    def named(self, value: str) -> tuple[tuple[str, str], ...]:
+        """The columns that know a value, each with its own spelling of it."""
+        return self._by_value.get(fold(value), ())
+
+    @cached_property
+    def _by_value(self) -> Mapping[str, tuple[tuple[str, str], ...]]:
+        found: dict[str, list[tuple[str, str]]] = {}
+        for column in self.columns:
+            for value in column.values:
+                found.setdefault(fold(value), []).append((column.name, value))
+        return {value: tuple(pairs) for value, pairs in found.items()}
+
     def index(self, name: str, value: str | None) -> int:
         """Of a value in a column of this spec; 0 where it is absent, blank or not known."""
         return self._indices[name].get(fold(value), 0) if value else 0

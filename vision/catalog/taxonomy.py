@@ -150,6 +150,14 @@ class Taxonomy:
         """
         return self.category(level, label).name(language)
 
+    def named(self, words: str) -> tuple[Category, ...]:
+        """Categories whose id, name or synonym is `words` in any language, case and width aside; no others are looked at."""
+        return tuple(self._by_word.get(fold(words), ()))
+
+    @cached_property
+    def _by_word(self) -> Mapping[str, Sequence[Category]]:
+        return _by_word(self.categories)
+
     def find(self, words: str, language: str | None = None) -> tuple[Category, ...]:
         """Categories whose id, name or synonym is `words`, then those where it is a part of one; case and width do not matter.
 
@@ -159,14 +167,11 @@ class Taxonomy:
         wanted = fold(words)
         if not wanted:
             return ()
-        exact, part = [], []
-        for category in self.categories:
-            known = tuple(category.words(language))
-            if wanted in known:
-                exact.append(category)
-            elif any(wanted in word for word in known):
-                part.append(category)
-        return (*exact, *part)
+        known = self._by_word if language is None else _by_word(self.categories, language)
+        exact = known.get(wanted, ())
+        part = {id(one) for word, found in known.items() if wanted in word for one in found}
+        part -= set(map(id, exact))
+        return (*exact, *(one for one in self.categories if part and id(one) in part))
 
     def to_json(self) -> str:
         """The whole value as it travels in a bundle: one JSON object, indented, UTF-8 as it is."""
@@ -191,6 +196,16 @@ class Taxonomy:
             return cls(version=read.version, levels=read.levels, categories=categories, moved=read.moved)
         except FaultyTaxonomyError as error:
             raise FaultyTaxonomyError(error.faults, lambda fault: f"{source}: {fault.where()}") from error
+
+
+def _by_word(categories: Iterable[Category], language: str | None = None) -> dict[str, list[Category]]:
+    """The categories that each word, folded, is one of, in their order."""
+    known: dict[str, list[Category]] = {}
+    for category in categories:
+        for word in dict.fromkeys(category.words(language)):
+            if word:
+                known.setdefault(word, []).append(category)
+    return known
 
 
 class _Row(BaseModel):

@@ -118,14 +118,20 @@ class Catalog:
         return self._ask(self._stub.SubmitFeedback, question, deadline_s)
 
     def export_feedback(
-        self, *, disputed: bool = False, photos: bool = False, deadline_s: float = 300.0
+        self, *, model: str = "", disputed: bool = False, photos: bool = False, deadline_s: float = 300.0
     ) -> Feedback:
-        """What there is to learn; or with `disputed` what waits for a reviewer. Needs a user's token with the role review."""
+        """What there is to learn; or with `disputed` what waits for a reviewer. Needs a user's token with the role review.
+
+        Args:
+            model: of products that this one has placed; empty: of all.
+        """
 
         def collected(request: Any, **options: Any) -> list[Any]:
             return list(self._stub.ExportFeedback(request, **options))
 
-        return self._ask(collected, calls.export_feedback(disputed=disputed, photos=photos), deadline_s)
+        return self._ask(
+            collected, calls.export_feedback(model=model, disputed=disputed, photos=photos), deadline_s
+        )
 
     def categorize_many(
         self, products: Iterable[Product], *, in_flight: int = 16, deadline_s: float = 60.0, **asked: Any
@@ -216,12 +222,12 @@ class AsyncCatalog:
         return await self._ask(self._stub.SubmitFeedback, question, deadline_s)
 
     async def export_feedback(
-        self, *, disputed: bool = False, photos: bool = False, deadline_s: float = 300.0
+        self, *, model: str = "", disputed: bool = False, photos: bool = False, deadline_s: float = 300.0
     ) -> Feedback:
         async def collected(request: Any, **options: Any) -> list[Any]:
             return [message async for message in self._stub.ExportFeedback(request, **options)]
 
-        question = calls.export_feedback(disputed=disputed, photos=photos)
+        question = calls.export_feedback(model=model, disputed=disputed, photos=photos)
         return await self._ask(collected, question, deadline_s)
 
     def categorize_many(

@@ -199,4 +199,5 @@ def _row(message: catalog_pb2.Feedback) -> FeedbackRow:
         at=answers.time(message.at),
         comment=message.comment,
         split=message.split,
+        model=message.model,
     )

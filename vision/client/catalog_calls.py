@@ -177,8 +177,9 @@ def submit_feedback(
     return Question(request, said.feedback_given)
 
 
-def export_feedback(*, disputed: bool, photos: bool) -> Question[Feedback]:
-    return Question(catalog_pb2.ExportFeedbackRequest(disputed=disputed, photos=photos), said.feedback)
+def export_feedback(*, model: str, disputed: bool, photos: bool) -> Question[Feedback]:
+    request = catalog_pb2.ExportFeedbackRequest(model=model, disputed=disputed, photos=photos)
+    return Question(request, said.feedback)
 
 
 def _product(product: Product) -> catalog_pb2.Product:

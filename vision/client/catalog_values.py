@@ -235,6 +235,7 @@ class FeedbackRow:
     Attributes:
         labels: by level, what is right; `said`: the model's best path.
         photos: as they are kept, where they were asked for.
+        model: the name of the one that has placed the product; the labels are of its tree. Empty from a server that does not tell.
     """
 
     item_id: str
@@ -250,6 +251,7 @@ class FeedbackRow:
     at: datetime
     comment: str
     split: str
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

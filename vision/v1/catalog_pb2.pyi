@@ -461,15 +461,17 @@ class SubmitFeedbackResponse(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., by: _Optional[str] = ..., state: _Optional[_Union[FeedbackState, str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., repeated_answer: _Optional[bool] = ...) -> None: ...
 
 class ExportFeedbackRequest(_message.Message):
-    __slots__ = ("disputed", "photos")
+    __slots__ = ("disputed", "photos", "model")
     DISPUTED_FIELD_NUMBER: _ClassVar[int]
     PHOTOS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
     disputed: bool
     photos: bool
-    def __init__(self, disputed: _Optional[bool] = ..., photos: _Optional[bool] = ...) -> None: ...
+    model: str
+    def __init__(self, disputed: _Optional[bool] = ..., photos: _Optional[bool] = ..., model: _Optional[str] = ...) -> None: ...
 
 class Feedback(_message.Message):
-    __slots__ = ("item_id", "title", "attributes", "photo_sha256s", "photos", "labels", "said", "kind", "state", "by", "at", "comment", "split")
+    __slots__ = ("item_id", "title", "attributes", "photo_sha256s", "photos", "labels", "said", "kind", "state", "by", "at", "comment", "split", "model")
     class AttributesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -504,6 +506,7 @@ class Feedback(_message.Message):
     AT_FIELD_NUMBER: _ClassVar[int]
     COMMENT_FIELD_NUMBER: _ClassVar[int]
     SPLIT_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
     item_id: str
     title: str
     attributes: _containers.ScalarMap[str, str]
@@ -517,7 +520,8 @@ class Feedback(_message.Message):
     at: _timestamp_pb2.Timestamp
     comment: str
     split: str
-    def __init__(self, item_id: _Optional[str] = ..., title: _Optional[str] = ..., attributes: _Optional[_Mapping[str, str]] = ..., photo_sha256s: _Optional[_Iterable[str]] = ..., photos: _Optional[_Iterable[bytes]] = ..., labels: _Optional[_Mapping[str, str]] = ..., said: _Optional[_Mapping[str, str]] = ..., kind: _Optional[_Union[FeedbackKind, str]] = ..., state: _Optional[_Union[FeedbackState, str]] = ..., by: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., comment: _Optional[str] = ..., split: _Optional[str] = ...) -> None: ...
+    model: str
+    def __init__(self, item_id: _Optional[str] = ..., title: _Optional[str] = ..., attributes: _Optional[_Mapping[str, str]] = ..., photo_sha256s: _Optional[_Iterable[str]] = ..., photos: _Optional[_Iterable[bytes]] = ..., labels: _Optional[_Mapping[str, str]] = ..., said: _Optional[_Mapping[str, str]] = ..., kind: _Optional[_Union[FeedbackKind, str]] = ..., state: _Optional[_Union[FeedbackState, str]] = ..., by: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., comment: _Optional[str] = ..., split: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
 
 class FeedbackCounts(_message.Message):
     __slots__ = ("corrections", "hard_cases", "confirmations", "frozen", "disputed")

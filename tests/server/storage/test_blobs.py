@@ -114,6 +114,25 @@ def test_many_threads_may_put_the_same_picture(folder: Blobs) -> None:
     assert [path.name for path in place(folder, entry.sha256).parent.iterdir()] == [entry.sha256]
 
 
+@pytest.mark.parametrize("sync", [True, False], ids=["as an item's row", "as a result's row"])
+def test_a_picture_is_as_safe_from_a_power_cut_as_the_row_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sync: bool
+) -> None:
+    synced = []
+
+    def noted(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        synced.append((path.parent if path.is_file() else path, path.is_file() and path.read_bytes()))
+        fsync(descriptor)
+
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", noted)
+    blobs = open_blobs(str(tmp_path), sync=sync)
+    folder = place(blobs, blobs.put(b"picture")).parent
+
+    assert synced == ([(folder, b"picture"), (folder, False)] if sync else [])
+
+
 # --- what goes wrong
 
 

@@ -1,6 +1,6 @@
 """The catalog's items are put, replaced and removed whole, and told of in the order in which that was done."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Thread
@@ -201,6 +201,60 @@ def test_an_item_of_the_same_photos_keeps_its_correction_and_one_of_others_loses
     items.put(row("a", title="renamed"))
     assert items.find("a").corrected == {"kind": "sandals"}
 
+    # another model leaves the same photo out, or takes the other one
+    other = (Photo(sha256="8" * 64, original_sha256="9" * 64),)
+    items.put(row("a", photos=(*row("a").photos, *other)))
+    book.add(word("a", "kim", "sandals"))
+    for judged, unjudged in ((other, ("c" * 64,)), (row("a").photos, ("9" * 64,))):
+        items.put(row("a", photos=judged, unjudged=unjudged))
+        assert items.find("a").corrected == {"kind": "sandals"}
+
     items.put(row("a", photos=(Photo(sha256="e" * 64, original_sha256="f" * 64),)))
     assert items.find("a").corrected == {}
     assert list(book.words(FeedbackState.ACCEPTED)) == []
+
+
+def test_an_item_of_the_test_set_stays_of_it_while_it_has_one_of_its_photos(items: CatalogItems) -> None:
+    same, other = (Photo(sha256=one * 64, original_sha256=one * 64) for one in "ef")
+    items.put(row("a", photos=(same,), split="test"))
+    items.put(row("a", photos=(same, other)))
+    assert items.find("a").split == "test"
+
+    items.put(row("a", photos=(other,), unjudged=("e" * 64,), split="train"))
+    assert items.find("a").split == "test"
+
+    items.put(row("a", photos=(Photo(sha256="9" * 64, original_sha256="9" * 64),)))
+    assert items.find("a").split == ""
+
+
+def merged(labels: Mapping[str, str]) -> dict[str, str]:
+    """As after sandals and slides became one."""
+    return {level: "sandals" if label == "slides" else label for level, label in labels.items()}
+
+
+def test_what_people_said_of_categories_that_were_merged_is_said_of_todays(
+    items: CatalogItems, book: FeedbackBook
+) -> None:
+    revision, _ = items.put(row("a", said={"kind": "slides"}, depth=1))
+    book.add(replace(word("a", "kim", "slides"), said={"kind": "slides"}))
+    assert not items.refresh(items.find("a"), since=revision, today=merged)
+    assert items.find("a").corrected == {"kind": "slides"}
+
+    again = items.find("a")
+    assert items.refresh(again, since=again.revision, today=merged)
+
+    assert items.find("a").labels == {"kind": "sandals"}
+    assert [(one.labels, one.said) for _, one in book.words(FeedbackState.ACCEPTED)] == [
+        ({"kind": "sandals"}, {"kind": "sandals"})
+    ]
+
+
+def test_people_whose_categories_were_merged_agree(items: CatalogItems, book: FeedbackBook) -> None:
+    items.put(row("a"))
+    book.add(word("a", "kim", "sandals"))
+    assert book.add(word("a", "lee", "slides")) is FeedbackState.REVIEW
+
+    items.put(row("a"), today=merged)
+
+    assert items.find("a").corrected == {"kind": "sandals"}
+    assert list(book.words(FeedbackState.REVIEW)) == []

@@ -108,5 +108,17 @@ def test_columns_that_cannot_be_told_apart_are_refused(columns: list[object], me
         AttributeSpec.model_validate({"columns": columns})
 
 
+def test_a_value_is_named_by_every_column_that_knows_it_as_that_spells_it() -> None:
+    spec = AttributeSpec(
+        columns=(
+            AttributeColumn(name="colour", values=("Red", "Blue")),
+            AttributeColumn(name="team", values=("RED",)),
+        )
+    )
+
+    assert spec.named(" red ") == (("colour", "Red"), ("team", "RED"))
+    assert spec.named("green") == spec.named("") == ()
+
+
 def test_a_spec_travels_as_json() -> None:
     assert AttributeSpec.model_validate_json(SPEC.model_dump_json()) == SPEC

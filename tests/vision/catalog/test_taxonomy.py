@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.vision.catalog.shops import LEVELS, SHOP, shops
+from vision.catalog.folding import fold
 from vision.catalog.taxonomy import Category, Taxonomy
 from vision.errors import CatalogError
 
@@ -178,6 +180,14 @@ def test_categories_are_found_by_any_of_their_words(
     words: str, language: str | None, expected: list[str]
 ) -> None:
     assert ids(SHOP.find(words, language)) == expected
+
+
+@given(shops(), st.text(max_size=3))
+def test_what_is_named_is_what_is_found_by_its_whole_words(taxonomy: Taxonomy, word: str) -> None:
+    words = {one for category in (*SHOP.categories, *taxonomy.categories) for one in category.words()}
+    for tree in (SHOP, taxonomy):
+        for one in (*words, word, f"  {word.upper()} "):
+            assert tree.named(one) == tuple(found for found in tree.find(one) if fold(one) in found.words())
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,22 @@ def test_an_answer_is_read_whole_or_not_at_all() -> None:
         catalog_answers.categorized(answer)
 
 
+def test_lessons_are_asked_for_by_model_and_say_whose_they_are() -> None:
+    request = catalog_calls.export_feedback(model="shop", disputed=False, photos=True).request
+    row = catalog_pb2.Feedback(
+        model="shop",
+        kind=catalog_pb2.FEEDBACK_KIND_CORRECTION,
+        state=catalog_pb2.FEEDBACK_STATE_ACCEPTED,
+    )
+    messages = [
+        catalog_pb2.ExportFeedbackResponse(feedback=row),
+        catalog_pb2.ExportFeedbackResponse(counts=catalog_pb2.FeedbackCounts()),
+    ]
+
+    assert request == catalog_pb2.ExportFeedbackRequest(model="shop", photos=True)
+    assert [one.model for one in catalog_answers.feedback(messages).rows] == ["shop"]
+
+
 def test_an_export_without_its_counts_is_incomplete() -> None:
     with pytest.raises(WireError, match="expected the counts once, found them 0 times"):
         catalog_answers.feedback([])

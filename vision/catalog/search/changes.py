@@ -9,7 +9,7 @@ It knows nothing of frames and files.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Final, Literal
 
 import numpy as np
@@ -56,6 +56,21 @@ def packed(changes: Sequence[Change]) -> bytes:
             values.append(_Remove(item_id=change.item_id))
     head = _CHANGES.dump_json(values)
     return _LENGTH.pack(len(head)) + head + b"".join(rows + signatures)
+
+
+def in_parts(changes: Iterable[Change], most_bytes: int) -> Iterator[list[Change]]:
+    """Changes in their order, as many at a time as come to `most_bytes` when they are packed; one that is more is alone."""
+    part: list[Change] = []
+    size = 0
+    for change in changes:
+        alone = len(packed([change]))  # together they are less: the head's frame is there once
+        if part and size + alone > most_bytes:
+            yield part
+            part, size = [], 0
+        part.append(change)
+        size += alone
+    if part:
+        yield part
 
 
 def unpacked(payload: bytes, dimension: int, name: str) -> list[Change]:

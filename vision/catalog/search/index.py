@@ -19,7 +19,7 @@ import numpy.typing as npt
 from vision.catalog.search import folder as places
 from vision.catalog.search import journal
 from vision.catalog.search.base import Base, Identity, empty, open_base
-from vision.catalog.search.changes import Change, packed, unpacked
+from vision.catalog.search.changes import Change, in_parts, packed, unpacked
 from vision.catalog.search.checkpoint import Source, write_base
 from vision.catalog.search.compact import Query
 from vision.catalog.search.entry import Entry, entry_of, item_of
@@ -223,12 +223,21 @@ class ItemIndex:
             InputError: an id, term or vector is not as it should be; the item is named.
             StorageError: the disk refused; nothing was changed.
         """
-        kept = [entry_of(one, self.dimension) if isinstance(one, Item) else checked(one) for one in changes]
-        if not kept:
-            return
+        if changes:
+            self._take([self._kept(one) for one in changes])
+
+    def apply_all(self, changes: Sequence[Item | Removal]) -> None:
+        """As `apply`, in as many commits as it takes for the journal: what was committed before one fails stays."""
+        for part in in_parts([self._kept(one) for one in changes], journal.MAX_PAYLOAD):
+            self._take(part)
+
+    def _kept(self, change: Item | Removal) -> Change:
+        return entry_of(change, self.dimension) if isinstance(change, Item) else checked(change)
+
+    def _take(self, changes: Sequence[Change]) -> None:
         self._make_room()
         with self._writing:
-            self._commit(kept)
+            self._commit(changes)
 
     def _commit(self, changes: Sequence[Change]) -> None:
         payload = packed(changes)

@@ -150,9 +150,10 @@ class Journal:
         return following
 
     def close(self) -> None:
-        """Nothing more can be appended."""
-        os.close(self._descriptor)
-        self._sound = False
+        """Nothing more can be appended; doing it again changes nothing."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor, self._sound = -1, False
 
     def _check(self) -> None:
         if not self._sound:

@@ -1,12 +1,14 @@
 """Changes come out of the journal as they went in."""
 
+from itertools import chain
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.vision.catalog.search.items import DIMENSION, item
-from vision.catalog.search.changes import packed, unpacked
+from vision.catalog.search.changes import in_parts, packed, unpacked
 from vision.catalog.search.entry import Entry, entry_of
 from vision.catalog.search.signature import BYTES
 from vision.catalog.search.values import Removal
@@ -37,6 +39,18 @@ def test_reading_gives_what_was_written(changes: list[Entry | Removal]) -> None:
             assert (before.item_id, before.terms) == (after.item_id, after.terms)
             assert np.array_equal(before.rows, after.rows)
             assert np.array_equal(before.signatures, after.signatures)
+
+
+@given(st.lists(entries() | st.builds(Removal, item_id=texts), max_size=12), st.integers(0, 2000))
+def test_parts_are_as_many_as_there_is_room_for_and_miss_nothing(
+    changes: list[Entry | Removal], most_bytes: int
+) -> None:
+    parts = list(in_parts(changes, most_bytes))
+
+    assert list(map(id, chain.from_iterable(parts))) == list(map(id, changes))
+    for part in parts:
+        assert len(part) == 1 or len(packed(part)) <= most_bytes
+    assert len(parts) <= 1 or sum(len(packed([one])) for one in changes) > most_bytes
 
 
 def test_vectors_of_another_dimension_are_refused() -> None:
