@@ -92,7 +92,7 @@ def lessons(
         return
     without = [one for one in found.rows if not all(one.photos)]
     kept = [one for one in found.rows if all(one.photos)]
-    write_bytes(out / "manifest.csv", _manifest(kept, out).encode())
+    write_bytes(out / "manifest.csv", exported(kept, out).encode())
     output.result(
         {"manifest": str(out / "manifest.csv"), "rows": len(kept), "without_photo": len(without), **counts},
         escape(
@@ -102,8 +102,8 @@ def lessons(
     )
 
 
-def _manifest(rows: Sequence["FeedbackRow"], out: Path) -> str:
-    """A row a photo, which is written beside it; the group is the product, so that its photos stay together."""
+def exported(rows: Sequence["FeedbackRow"], out: Path) -> str:
+    """The manifest: a row a photo, which is written beside it; the group is the product, so that its photos stay together."""
     levels = list(dict.fromkeys(level for one in rows for level in one.said))
     names = sorted({name for one in rows for name in one.attributes})
     header = ["path", *levels, "title", *names, "split", "group", "feedback", "by", "at"]

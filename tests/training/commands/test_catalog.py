@@ -5,18 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.catalog.shop import LEVELS, shop
+from tests.training.catalog.shop import LEVELS, lessons, read_shop, shop
 from tests.training.commands.command_line import Ended, Loupe
 
 pytestmark = pytest.mark.torch
 
+TITLES = "description_masked"  # not as it is called where corrections are exported
 ASKED = ("--task", "catalog", "--levels", ",".join(LEVELS), "--weights", "none")
 
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Products to learn from; each test has its own folder for what comes of it."""
-    return shop(tmp_path_factory.mktemp("shop"), each=24)
+    return shop(tmp_path_factory.mktemp("shop"), each=24, title_column=TITLES)
 
 
 def refused(ended: Ended, kind: str, message: str) -> None:
@@ -74,7 +75,7 @@ def test_a_shop_is_learned_packed_certified_judged_and_compared(
         "stages = [{ until = 1.0, size_px = 64 }]\n[preprocess]\nsize_wh = [64, 64]\n"
     )
     run, bundle, data = tmp_path / "run", tmp_path / "bundle", ("--data", manifest)
-    given = ("--text", "title", "--attributes", "size", "--recipe", recipe)
+    given = ("--text", TITLES, "--attributes", "size", "--recipe", recipe)
 
     trained = loupe("train", *data, "--out", run, *ASKED, *given, "--json")
     judged = loupe("evaluate", run, *data, "--slice-by", "size", "--json")
@@ -82,7 +83,9 @@ def test_a_shop_is_learned_packed_certified_judged_and_compared(
     certified = loupe("certify", bundle, *data, "--max-escape", "0.4", "--confidence", "0.6", "--json")
     measured = loupe("evaluate", bundle, *data, "--split", "val", "--json")
     shutil.copytree(bundle, tmp_path / "other")
-    compared = loupe("catalog", "compare", bundle, tmp_path / "other", *data, "--json")
+    later = read_shop(shop(tmp_path / "later", each=2, seed=1, title_column=TITLES)).items
+    corrections = ("--corrected", lessons(tmp_path / "corrections", later, title_column=TITLES))
+    compared = loupe("catalog", "compare", bundle, tmp_path / "other", *data, *corrections, "--json")
 
     assert [one.code for one in (trained, judged, exported, certified, measured, compared)] == [0] * 6
     assert trained.json["measure"] == "accuracy"
@@ -94,3 +97,4 @@ def test_a_shop_is_learned_packed_certified_judged_and_compared(
     assert len(certified.json["files"]["model.onnx"]["promises"]["image"]) == len(LEVELS)
     assert measured.json["n"] == 20
     assert (compared.json["publish"], compared.json["test"]["kind"]["p_value"]) == (False, 1.0)
+    assert (compared.json["test"]["kind"]["n"], compared.json["corrected"]["kind"]["n"]) == (20, len(later))
