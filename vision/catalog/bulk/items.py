@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vision.catalog.bulk.parquet import SUFFIX, load_pyarrow
-from vision.errors import ManifestError
+from vision.errors import CatalogError, ImageError, ManifestError
 
 BETWEEN_PATHS: Final = "|"
 _ID: Final = "id"
@@ -100,6 +100,23 @@ def count_rows(file: Path, columns: Columns) -> tuple[int, Mapping[int, int]]:
         if first.setdefault(row.id, count) != count:
             again[count] = first[row.id]
     return count, again
+
+
+def photos_of(row: Row, images: Path, again: Mapping[int, int]) -> tuple[Path, ...]:
+    """Where a row's photos lie below `images`; `again` is what `count_rows` told.
+
+    Raises:
+        CatalogError: its id is missing, or came before.
+        ImageError: a path leads out of the folder.
+    """
+    if not row.id:
+        raise CatalogError("id: expected one, found none")
+    if row.number in again:
+        raise CatalogError(f"id: expected each once, found '{row.id}' in row {again[row.number]} already")
+    for path in map(Path, row.paths):
+        if path.is_absolute() or ".." in path.parts:
+            raise ImageError(f"path: expected one below the folder of images, found '{path}'")
+    return tuple(images / path for path in row.paths)
 
 
 def digest(file: Path) -> str:

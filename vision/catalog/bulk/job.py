@@ -17,10 +17,10 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
-from vision.catalog.bulk.items import Columns, Row, count_rows, digest, read_rows
+from vision.catalog.bulk.items import Columns, Row, count_rows, digest, photos_of, read_rows
 from vision.catalog.bulk.products import Categorizes, Load, Product
 from vision.catalog.bulk.results import Record, part_text, read_part, record, write_results
-from vision.errors import CatalogError, ImageError, SettingsError, StorageError
+from vision.errors import SettingsError, StorageError
 from vision.files import held, remove_unfinished, write_bytes, write_json
 from vision.image import read_bytes
 
@@ -162,18 +162,8 @@ def _product(images: Path, row: Row, again: Mapping[int, int]) -> Product:
     """A row with its photos.
 
     Raises:
-        CatalogError: its id is missing, or came before.
-        ImageError: a photo is not there.
+        CatalogError: as `photos_of`.
+        ImageError: as `photos_of`, or a photo is not there.
     """
-    if not row.id:
-        raise CatalogError("id: expected one, found none")
-    if row.number in again:
-        raise CatalogError(f"id: expected each once, found '{row.id}' in row {again[row.number]} already")
-    photos = tuple(read_bytes(_below(images, path)) for path in row.paths)
+    photos = tuple(read_bytes(path) for path in photos_of(row, images, again))
     return Product(photos=photos, title=row.title, attributes=row.attributes)
-
-
-def _below(images: Path, path: str) -> Path:
-    if Path(path).is_absolute() or ".." in Path(path).parts:
-        raise ImageError(f"path: expected one below the folder of images, found '{path}'")
-    return images / path
