@@ -36,8 +36,9 @@ def compare(
 ) -> None:
     """Compare two catalog bundles on the same items, level by level, with McNemar's exact test, and say publish or not.
 
-    The second is worth publishing when it is better beyond chance at the finest level, on the test items or on corrected ones, and
-    worse on neither.
+    The second is worth publishing when it is better beyond chance at the finest level on the test items, and worse on neither them nor
+    the corrected ones: on these alone any other model looks better, since the one that placed them was wrong. One picture of each product
+    counts, and products that a model learned from are left out.
 
     Example: `loupe catalog compare shop-1.0 shop-1.1 --data manifest.csv --images pictures --corrected corrections/manifest.csv`
     """
@@ -50,6 +51,10 @@ def compare(
     with bar() as progress:
         task = progress.add_task("scoring", total=2 * (len(test) + len(further)), note="")
         found = compare_bundles(old, new, test, further, advance=lambda n: progress.advance(task, n))
+    if found.learned_from:
+        output.warn(f"{found.learned_from} pictures are left out: a model learned from these products")
+    if further and not found.corrected:
+        output.warn("no corrected item is left to judge by; keep some of the next ones out of training")
     facts = {"first": str(first), "second": str(second), "split": split, **found.to_json()}
     output.result(facts, table(found), found.why)
 

@@ -133,8 +133,25 @@ def test_a_model_is_no_better_than_itself(made_shop: Shop) -> None:
     found = compare_bundles(made_shop.bundle, made_shop.bundle, items)
     assert not found.publish
     assert found.test["kind"].p_value == 1.0
-    assert found.why == "do not publish: no difference beyond chance"
+    assert found.why == "do not publish: no difference beyond chance on the test items"
     assert found.test["kind"].first == found.test["kind"].second
+
+
+def test_a_product_counts_once_however_many_photos_it_has(made_shop: Shop) -> None:
+    items = read_shop(made_shop.manifest).split("test")
+    variants = [replace(item, group=items[0].group) for item in items[:3]]
+    found = compare_bundles(made_shop.bundle, made_shop.bundle, [*variants, *items[3:]])
+    assert (found.test["kind"].n, found.same_product, found.learned_from) == (len(items) - 2, 2, 0)
+
+
+def test_products_that_a_model_learned_from_do_not_count(made_shop: Shop) -> None:
+    items, known = read_shop(made_shop.manifest).split("test"), made_shop.run.role("train")
+    another_photo = replace(items[0], group=known[0].group)  # of a product that was learned from
+    found = compare_bundles(made_shop.bundle, made_shop.bundle, items[1:], [another_photo, *known[:5]])
+    assert found.test["kind"].n == len(items) - 1
+    assert (found.corrected, found.learned_from, found.same_product) == ({}, 6, 0)
+    with pytest.raises(CatalogError, match="expected test items that neither model learned from, found none"):
+        compare_bundles(made_shop.bundle, made_shop.bundle, known[:5])
 
 
 def test_coverage_counts_the_surest_first() -> None:

@@ -83,6 +83,7 @@ def test_a_shop_is_learned_packed_certified_judged_and_compared(
     certified = loupe("certify", bundle, *data, "--max-escape", "0.4", "--confidence", "0.6", "--json")
     measured = loupe("evaluate", bundle, *data, "--split", "val", "--json")
     shutil.copytree(bundle, tmp_path / "other")
+    known = loupe("evaluate", bundle, *data, "--split", "train", "--json")
     later = read_shop(shop(tmp_path / "later", each=2, seed=1, title_column=TITLES)).items
     corrections = ("--corrected", lessons(tmp_path / "corrections", later, title_column=TITLES))
     compared = loupe("catalog", "compare", bundle, tmp_path / "other", *data, *corrections, "--json")
@@ -96,5 +97,7 @@ def test_a_shop_is_learned_packed_certified_judged_and_compared(
     assert certified.json["openings"] == 1
     assert len(certified.json["files"]["model.onnx"]["promises"]["image"]) == len(LEVELS)
     assert measured.json["n"] == 20
+    assert "learned from" not in measured.err
+    assert f"{known.json['n']} of these pictures were learned from" in known.err
     assert (compared.json["publish"], compared.json["test"]["kind"]["p_value"]) == (False, 1.0)
     assert (compared.json["test"]["kind"]["n"], compared.json["corrected"]["kind"]["n"]) == (20, len(later))
