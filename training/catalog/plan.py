@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from training.catalog.lesson import allowed_paths
 from training.catalog.run import CatalogRun, TitleColumn
@@ -23,6 +24,7 @@ def plan_catalog(  # noqa: PLR0913  (a run is told this much)
     text: str | None = None,
     attributes: Sequence[str] = (),
     taxonomy: Taxonomy | None = None,
+    corrected: Sequence[Item] = (),
     weights: str = "warmstart",
     minutes: float | None = None,
     seed: int = 0,
@@ -34,20 +36,26 @@ def plan_catalog(  # noqa: PLR0913  (a run is told this much)
         levels: columns of labels, from the coarsest; without a taxonomy they span the tree.
         text: the column of titles. `attributes`: columns of values, of which those in `items` are learned.
         taxonomy: the shop's own tree, whose level names are the columns; labels of the past become those of today.
+        corrected: further items to learn from. Few of a kind as they are, none is carved out, unless its group is.
 
     Raises:
         ManifestError: a column is not there, or the labels are not the tree's.
         SettingsError: there are no such weights.
     """
     check_weights(weights)
+    manifest = replace(manifest, items=(*manifest.items, *corrected))
     _check_columns(manifest, [*levels, *([text] if text else []), *attributes])
     try:
         tree = taxonomy or Taxonomy.from_paths(levels, map(_labels(levels), manifest.items))
         _check_labels(manifest, tree)
-        spec = AttributeSpec.from_items((item.columns for item in items), attributes) if attributes else None
+        told = (item.columns for item in (*items, *corrected))
+        spec = AttributeSpec.from_items(told, attributes) if attributes else None
     except CatalogError as error:
         raise ManifestError(f"{manifest.source}: {error}") from error
     kept, tune = carve(items, recipe.tune_fraction, seed=seed)
+    carved = {item.group for item in tune}
+    kept += tuple(item for item in corrected if item.group not in carved)
+    tune += tuple(item for item in corrected if item.group in carved)
     keep = (*levels, *([text] if text else []), *attributes)
     pictures = [Picture.of(item, "train", keep=keep) for item in kept]
     pictures += [Picture.of(item, "tune", keep=keep) for item in tune]

@@ -68,7 +68,8 @@ def lessons(
 ) -> None:
     """Take away what people corrected and what was hard, as `manifest.csv` beside the photos; never of the frozen test set.
 
-    Train with `loupe train --task catalog --data OUT/manifest.csv --images OUT`. With `--disputed`: list what waits for a reviewer.
+    Train with `loupe train --task catalog --data MANIFEST --corrected OUT/manifest.csv`, the manifest being that of the other products: what
+    was corrected is too little to learn from alone. With `--disputed`: list what waits for a reviewer.
 
     Example: `loupe catalog lessons --out corrections --token-file ada.token`
 
@@ -121,7 +122,7 @@ def exported(rows: Sequence["FeedbackRow"], out: Path) -> str:
             table.writerow(
                 [
                     path.as_posix(), *(one.labels.get(level, "") for level in levels), one.title,
-                    *(one.attributes.get(name, "") for name in names), one.split, one.item_id, one.kind.value,
+                    *(one.attributes.get(name, "") for name in names), one.split or "train", one.item_id, one.kind.value,
                     one.by, one.at.isoformat(),
                 ]
             )  # fmt: skip

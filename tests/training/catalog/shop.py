@@ -1,6 +1,6 @@
 """A small shop to learn from: coloured discs and squares, in a tree of three levels, with titles and sizes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -99,7 +99,13 @@ def read_shop(path: Path) -> Manifest:
     return read_manifest(path, label_columns=LEVELS)
 
 
-def planned(path: Path, *, text: str | None = "title", attributes: tuple[str, ...] = ("size",)) -> CatalogRun:
+def planned(
+    path: Path,
+    *,
+    text: str | None = "title",
+    attributes: tuple[str, ...] = ("size",),
+    corrected: Sequence[Item] = (),
+) -> CatalogRun:
     manifest = read_shop(path)
     return plan_catalog(
         manifest,
@@ -108,6 +114,7 @@ def planned(path: Path, *, text: str | None = "title", attributes: tuple[str, ..
         levels=LEVELS,
         text=text,
         attributes=attributes,
+        corrected=corrected,
         weights="none",
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.catalog.shop import LEVELS, lessons, planned, read_shop, shop
-from training.catalog.corrections import read_corrections
+from training.catalog.corrections import read_corrections, to_learn
 from training.catalog.lesson import beside
 from vision.errors import CatalogError, ManifestError
 
@@ -31,6 +31,52 @@ def test_photos_lie_beside_the_manifest_and_titles_are_called_as_the_model_calls
 
 def test_a_product_has_one_group_for_all_its_photos(made: Path) -> None:
     assert {item.group for item in read_corrections(made, levels=LEVELS)} >= {"ruby0", "tile2"}
+
+
+def test_an_export_is_of_the_train_split_and_so_are_its_rows_from_before_it_said_so(
+    made: Path, tmp_path: Path
+) -> None:
+    assert {item.columns["split"] for item in read_corrections(made, levels=LEVELS)} == {"train"}
+    older = lessons(tmp_path, read_shop(shop(tmp_path / "shop", each=3)).items)
+    older.write_text(older.read_text().replace(",train,", ",,"))
+    assert {item.split for item in read_corrections(older, levels=LEVELS)} == {"train"}
+
+
+def test_what_is_one_of_its_kind_is_learned_from_and_a_product_stays_in_one_part(
+    made: Path, tmp_path: Path
+) -> None:
+    path = shop(tmp_path / "shop")
+    plain, manifest = planned(path), read_shop(path)
+    (tune, *_) = (item.group for item in plain.role("tune"))
+    some = read_corrections(made, levels=LEVELS, attributes=["size"])[:2]
+    kinds = [{**some[0].columns, "kind": "sapphire"}, some[1].columns]
+    corrected = [
+        replace(item, columns=columns, label=columns["kind"], group=group)
+        for item, columns, group in zip(some, kinds, ("new", tune), strict=True)
+    ]
+    run = planned(path, corrected=to_learn(corrected, manifest))
+    assert "sapphire" in run.labels
+    assert {item.path for item in run.role("train")} - {item.path for item in plain.role("train")} == {
+        some[0].path
+    }
+    assert {item.path for item in run.role("tune")} - {item.path for item in plain.role("tune")} == {
+        some[1].path
+    }
+
+
+def test_a_row_that_is_kept_for_calibration_is_not_to_learn(made: Path, tmp_path: Path) -> None:
+    first, second, *_ = read_corrections(made, levels=LEVELS)
+    path = shop(tmp_path / "shop")
+    assert to_learn([replace(first, split="val"), second], read_shop(path)) == (second,)
+
+
+def test_titles_under_neither_name_are_told(made: Path, tmp_path: Path) -> None:
+    other = tmp_path / "manifest.csv"
+    other.write_text(made.read_text().replace(",title,", ",heading,"))
+    with pytest.raises(
+        ManifestError, match=r"manifest\.csv: expected a column 'title' or 'words', found: path"
+    ):
+        read_corrections(other, levels=LEVELS, titles=["words"])
 
 
 def test_an_item_without_a_column_is_told_even_if_it_is_not_the_first(made: Path, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ def refused(ended: Ended, kind: str, message: str) -> None:
         ),
         (("--levels", "kind"), "SettingsError", "--levels: expected with --task catalog alone"),
         (("--text", "title"), "SettingsError", "--text: expected with --task catalog alone"),
+        (("--corrected", "x.csv"), "SettingsError", "--corrected: expected with --task catalog alone"),
         ((*ASKED, "--good", "ruby"), "SettingsError", "--good ruby: expected with --task inspection alone"),
         (
             (*ASKED, "--recipe", "resnet18"),
@@ -66,6 +67,17 @@ def test_labels_that_are_not_the_shops_own_are_named(loupe: Loupe, manifest: Pat
     refused(ended, "ManifestError", "level 'kind': expected an id of the taxonomy, found 'tile'")
 
 
+def test_a_correction_of_what_is_kept_for_calibration_is_not_learned_from(
+    loupe: Loupe, manifest: Path, tmp_path: Path
+) -> None:
+    kept = [item for item in read_shop(manifest).items if item.split == "val"]
+    corrected = lessons(tmp_path / "corrections", kept, title_column=TITLES)
+    ended = loupe(
+        "train", "--data", manifest, "--out", tmp_path / "run", *ASKED, "--corrected", corrected, "--json"
+    )
+    refused(ended, "ManifestError", "expected each group in one split, found group 'ruby4' in train and val")
+
+
 def test_a_shop_is_learned_packed_certified_judged_and_compared(
     loupe: Loupe, manifest: Path, tmp_path: Path
 ) -> None:
@@ -77,7 +89,12 @@ def test_a_shop_is_learned_packed_certified_judged_and_compared(
     run, bundle, data = tmp_path / "run", tmp_path / "bundle", ("--data", manifest)
     given = ("--text", TITLES, "--attributes", "size", "--recipe", recipe)
 
-    trained = loupe("train", *data, "--out", run, *ASKED, *given, "--json")
+    before = lessons(
+        tmp_path / "before",
+        read_shop(shop(tmp_path / "old", each=1, seed=2, title_column=TITLES)).items,
+        title_column=TITLES,
+    )
+    trained = loupe("train", *data, "--corrected", before, "--out", run, *ASKED, *given, "--json")
     judged = loupe("evaluate", run, *data, "--slice-by", "size", "--json")
     exported = loupe("export", run, "--out", bundle, "--json")
     certified = loupe("certify", bundle, *data, "--max-escape", "0.4", "--confidence", "0.6", "--json")
@@ -90,6 +107,7 @@ def test_a_shop_is_learned_packed_certified_judged_and_compared(
 
     assert [one.code for one in (trained, judged, exported, certified, measured, compared)] == [0] * 6
     assert trained.json["measure"] == "accuracy"
+    assert sum(trained.json["pictures"].values()) == known.json["n"] + 5, "one of each kind was corrected"
     assert set(judged.json["subsets"]) == {
         "image", "text", "attributes", "image+text", "image+attributes", "text+attributes", "image+text+attributes",
     }  # fmt: skip
