@@ -100,8 +100,16 @@ def run(job: Job, advance: Callable[[int, int], None] = lambda _done, _all: None
         for part in parts:
             account.statuses.update(one["status"] for one in read_part(part))
         write_results(job.out, parts, job.by.levels)
-        shutil.rmtree(job.folder)
+        _remove(job.folder)
     return account
+
+
+def _remove(folder: Path) -> None:
+    """The note goes after the parts: parts without it would be taken for somebody else's if a kill comes between."""
+    for part in folder.glob("*part-*"):  # unfinished ones as well
+        part.unlink()
+    (folder / _JOB).unlink()
+    shutil.rmtree(folder)
 
 
 @contextmanager
@@ -110,13 +118,17 @@ def _begun(job: Job) -> Iterator[None]:
     note = job.folder / _JOB
     try:
         job.folder.mkdir(parents=True, exist_ok=True)
-        others = [one.name for one in job.folder.iterdir() if one.name != _LOCK]
+        names = {one.name for one in job.folder.iterdir()}
     except OSError as error:
         raise StorageError(f"{job.folder}: cannot be written: {error.strerror}") from error
-    if others and not note.exists():
+    others = {
+        one for one in names if one != _LOCK and not one.startswith(f".{_JOB}-")
+    }  # of a killed beginning
+    if others and _JOB not in names:
         raise StorageError(f"{job.folder}: expected no folder or a job's, found one with '{min(others)}'")
     with held(job.folder / _LOCK):
         remove_unfinished(job.out)
+        remove_unfinished(note)
         if note.exists():
             _check_same(job)
         else:

@@ -234,6 +234,41 @@ def test_somebody_elses_folder_is_left_alone(tmp_path: Path, images: Path, certi
     assert (job.folder / "diary.txt").exists()
 
 
+def test_a_kill_while_the_job_was_being_noted_needs_no_hand(
+    tmp_path: Path, images: Path, certified: Categorizer
+) -> None:
+    job = job_of(tmp_path, images, Here(certified), items=table(tmp_path / "items.csv", rows(3)))
+    job.folder.mkdir()
+    for name in ("lock", ".job.json-abcd1234"):
+        (job.folder / name).touch()
+    assert run(job).rows == 3
+    assert not job.folder.exists()
+
+
+@pytest.mark.parametrize("step", range(4))  # before each of three parts, and before the note
+def test_a_kill_at_any_step_of_tidying_up_needs_no_hand(
+    begun: Job, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    (begun.folder / ".part-000009.jsonl-abcd1234").touch()  # of an earlier kill
+    removed: list[Path] = []
+    unlink = Path.unlink
+
+    def killed(path: Path, missing_ok: bool = False) -> None:
+        if path.name == "job.json" or path.name.startswith("part-"):
+            if len(removed) == step:
+                raise KeyboardInterrupt
+            removed.append(path)
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(begun)
+    assert len(results(begun.out)) == MANY
+    assert run(begun).rows == MANY
+    assert not begun.folder.exists()
+
+
 def test_two_at_work_on_the_same_results_are_refused(begun: Job) -> None:
     with held(begun.folder / "lock"), pytest.raises(StorageError, match="another process is at work here"):
         run(begun)
