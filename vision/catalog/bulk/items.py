@@ -19,6 +19,7 @@ BETWEEN_PATHS: Final = "|"
 _ID: Final = "id"
 _PATHS: Final = ("paths", "path")
 _ROWS_AT_ONCE: Final = 1024
+_CELL_CHARS: Final = 1 << 26  # more is an open quote rather than a title
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +174,18 @@ def _lines(file: Path) -> Iterator[list[str]]:
     """A CSV's lines that are not empty."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as source:
-            yield from (line for line in csv.reader(source, strict=True) if line)
+            reader = csv.reader(source, strict=True)
+            while (line := _next(reader)) is not None:
+                if line:
+                    yield line
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ManifestError(f"{file}: expected a CSV in UTF-8 that can be read: {error}") from error
+
+
+def _next(reader: Iterator[list[str]]) -> list[str] | None:
+    """The next line, however long a cell is up to `_CELL_CHARS`: by the module's own limit, which counts for the process, one would refuse the table."""
+    usual = csv.field_size_limit(_CELL_CHARS)
+    try:
+        return next(reader, None)
+    finally:
+        csv.field_size_limit(usual)

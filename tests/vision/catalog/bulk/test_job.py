@@ -119,6 +119,7 @@ def test_what_is_wrong_with_a_row_is_kept_with_it(
             "expected one below the folder of images, found '../photos",
         ),
         "rooted": ({"path": "/etc/passwd"}, "expected one below the folder of images, found '/etc/passwd'"),
+        "long": ({"title": "x" * 200_000}, "title: expected at most 10000 characters, found 200000"),
         "folder": ({"path": "."}, "cannot be read: Is a directory"),
         "good": ({}, "id: expected each once, found 'good' in row 1 already"),
         "": ({}, "id: expected one, found none"),
