@@ -120,9 +120,21 @@ def fashion(given: Given) -> list[Figure]:
     for level, target in FASHION_TARGETS.items():
         one = subset_figures(scored, whole, 1.0).levels[level].accuracy
         found.append(_rate_figure(f"catalog_fashion_{level}", one.count, one.n, target, _how(run)))
+    together = right_at(scored, scored.by_level(whole), -1)
     for alone in whole:
-        one = subset_figures(scored, [alone], 1.0).levels["fine_label"].accuracy
-        found.append(_rate_figure(f"catalog_fashion_fine_{alone}_alone", one.count, one.n, None, _how(run)))
+        right = right_at(scored, scored.by_level([alone]), -1)
+        found.append(
+            _rate_figure(f"catalog_fashion_fine_{alone}_alone", int(right.sum()), len(right), None, _how(run))
+        )
+        found.append(
+            Figure(
+                name=f"catalog_fashion_fine_all_over_{alone}_alone",
+                value=round(100 * float(together.mean() - right.mean()), 2),
+                unit="points",
+                target=">= 0",
+                note=_how(run),
+            )
+        )
     return found
 
 
