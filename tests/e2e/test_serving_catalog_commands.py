@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.catalog_bundles import make_catalog_bundle
+from tests.catalog_bundles import SIDE, make_catalog_bundle
 from tests.e2e.serving import LOUPE, Server, serving
 from tests.e2e.shops import SECRET, Asker, furnished, png, private, product
 from vision.client import AsyncClient, Client, Product
 from vision.client.catalog_values import Categorized, CategoryStatus, FeedbackState
 from vision.errors import ImageError, RemotePermissionError, RequestError
+from vision.image import load
 
 pytestmark = pytest.mark.slow
 
@@ -45,8 +46,10 @@ def loupe(shop: Server, shop_tokens: dict[str, str]) -> Loupe:
 def test_a_product_is_placed_on_a_server_as_by_a_bundle(loupe: Loupe, tmp_path: Path) -> None:
     make_catalog_bundle(tmp_path / "shop")
     (tmp_path / "shoe.png").write_bytes(png("sneakers"))
+    (tmp_path / "sole.png").write_bytes(png("sneakers", 1))
     told = [
         tmp_path / "shoe.png",
+        tmp_path / "sole.png",
         "--title",
         "Court sneakers",
         "--attribute",
@@ -63,7 +66,7 @@ def test_a_product_is_placed_on_a_server_as_by_a_bundle(loupe: Loupe, tmp_path: 
     assert [one["name"] for one in there["levels"]] == [one["name"] for one in here["levels"]]
     assert there["levels"][2].keys() == here["levels"][2].keys()
     assert there["reasons"].keys() == here["reasons"].keys()
-    assert (tmp_path / "why.png").read_bytes().startswith(b"\x89PNG")
+    assert load(tmp_path / "why.png").size_wh == (2 * SIDE, SIDE), "both photos, side by side"
 
 
 def test_a_folder_and_a_table_are_kept_and_what_cannot_be_is_told(loupe: Loupe, tmp_path: Path) -> None:

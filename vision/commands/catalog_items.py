@@ -14,7 +14,7 @@ from vision.commands.catalog_remote import (
     HERE,
     ModelOption,
     ServerOption,
-    as_json,
+    category_as_json,
     pairs,
     path_tree,
 )
@@ -213,7 +213,7 @@ def _kept_as_json(kept: "Indexed") -> dict[str, Any]:
         "item": kept.item_id,
         "replaced": kept.replaced,
         "model": asdict(kept.model),
-        "category": as_json(kept.category),
+        "category": category_as_json(kept.category),
         "duplicates": [asdict(one) for one in kept.duplicates],
         "photos": list(kept.photo_sha256s),
         "timings": asdict(kept.timings),
