@@ -43,11 +43,12 @@ def plan_catalog(  # noqa: PLR0913  (a run is told this much)
         SettingsError: there are no such weights.
     """
     check_weights(weights)
-    manifest = replace(manifest, items=(*manifest.items, *corrected))
-    _check_columns(manifest, [*levels, *([text] if text else []), *attributes])
+    whole = replace(manifest, items=(*manifest.items, *corrected))
+    keep = (*levels, *([text] if text else []), *attributes)
+    _check_columns(whole, keep)
     try:
-        tree = taxonomy or Taxonomy.from_paths(levels, map(_labels(levels), manifest.items))
-        _check_labels(manifest, tree)
+        tree = taxonomy or _spanned(manifest.items, corrected, levels)
+        _check_labels(whole, tree)
         told = (item.columns for item in (*items, *corrected))
         spec = AttributeSpec.from_items(told, attributes) if attributes else None
     except CatalogError as error:
@@ -56,7 +57,6 @@ def plan_catalog(  # noqa: PLR0913  (a run is told this much)
     carved = {item.group for item in tune}
     kept += tuple(item for item in corrected if item.group not in carved)
     tune += tuple(item for item in corrected if item.group in carved)
-    keep = (*levels, *([text] if text else []), *attributes)
     pictures = [Picture.of(item, "train", keep=keep) for item in kept]
     pictures += [Picture.of(item, "tune", keep=keep) for item in tune]
     return CatalogRun(
@@ -65,7 +65,7 @@ def plan_catalog(  # noqa: PLR0913  (a run is told this much)
         seed=seed,
         minutes=minutes,
         labels=tree.labels(levels[-1]),
-        data_digest=manifest.digest(),
+        data_digest=whole.digest(),
         split_column=split_column,
         pictures=tuple(pictures),
         tree=json.loads(tree.to_json()),
@@ -76,6 +76,12 @@ def plan_catalog(  # noqa: PLR0913  (a run is told this much)
 
 def _labels(levels: Sequence[str]) -> Callable[[Item], tuple[str, ...]]:
     return lambda item: tuple(item.columns[level] for level in levels)
+
+
+def _spanned(items: Sequence[Item], corrected: Sequence[Item], levels: Sequence[str]) -> Taxonomy:
+    """The labels' tree. A correction may leave a level open above one that it tells, where the tree has several ways; it adds none."""
+    further = [labels for labels in map(_labels(levels), corrected) if all(labels[: sum(map(bool, labels))])]
+    return Taxonomy.from_paths(levels, [*map(_labels(levels), items), *further])
 
 
 def _check_labels(manifest: Manifest, tree: Taxonomy) -> None:

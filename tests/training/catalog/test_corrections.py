@@ -7,7 +7,7 @@ import pytest
 
 from tests.training.catalog.shop import LEVELS, lessons, planned, read_shop, shop
 from training.catalog.corrections import read_corrections, to_learn
-from training.catalog.lesson import beside
+from training.catalog.lesson import allowed_paths, beside
 from vision.errors import CatalogError, ManifestError
 
 pytestmark = pytest.mark.torch
@@ -62,6 +62,17 @@ def test_what_is_one_of_its_kind_is_learned_from_and_a_product_stays_in_one_part
     assert {item.path for item in run.role("tune")} - {item.path for item in plain.role("tune")} == {
         some[1].path
     }
+
+
+def test_a_correction_may_leave_a_level_open_above_the_one_it_tells(tmp_path: Path) -> None:
+    path = shop(tmp_path / "shop")
+    file = lessons(tmp_path / "corrections", read_shop(shop(tmp_path / "later", each=1, seed=1)).items)
+    file.write_text(file.read_text().replace(",goods,", ",,"))
+    corrected = read_corrections(file, levels=LEVELS, attributes=["size"])
+    assert {item.label for item in corrected if not item.columns["department"]} > {"tile"}
+    run = planned(path, corrected=corrected)
+    assert run.tree == planned(path).tree
+    assert allowed_paths(corrected, run.taxonomy).sum(1).tolist() == [1] * len(corrected)
 
 
 def test_a_row_that_is_kept_for_calibration_is_not_to_learn(made: Path, tmp_path: Path) -> None:
