@@ -12,6 +12,7 @@ IMAGES ?=
 GROCERIES ?=
 GROCERY_IMAGES ?=
 FASHION ?=
+CATALOG_BUNDLE ?=
 
 .PHONY: help setup rig edge-rig demo check test bench bench-long proto clean
 
@@ -60,8 +61,8 @@ test: setup  ## all tests, the installation of the edge extra alone included
 bench: setup  ## short benchmarks; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.all
 
-bench-long: setup  ## long benchmarks (resumable); DATA=, IMAGES= name ELPV, GROCERIES=, GROCERY_IMAGES= groceries, FASHION= a catalog's folder
-	$(BIN)/python -m benchmarks.all --long --data '$(DATA)' --images '$(IMAGES)' --groceries '$(GROCERIES)' --grocery-images '$(GROCERY_IMAGES)' --fashion '$(FASHION)'
+bench-long: setup  ## long benchmarks (resumable); DATA=, IMAGES= name ELPV, GROCERIES=, GROCERY_IMAGES= groceries, FASHION= a catalog's folder, CATALOG_BUNDLE= its model
+	$(BIN)/python -m benchmarks.all --long --data '$(DATA)' --images '$(IMAGES)' --groceries '$(GROCERIES)' --grocery-images '$(GROCERY_IMAGES)' --fashion '$(FASHION)' --catalog-bundle '$(CATALOG_BUNDLE)'
 
 proto: setup  ## make vision/v1 anew from proto/
 	find vision/v1 -name '*_pb2*' -delete

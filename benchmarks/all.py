@@ -10,6 +10,7 @@ import datetime
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -149,15 +150,23 @@ def document(kept: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def share_of_target(figure: Mapping[str, Any]) -> float:
+    """1 where the target is just met, more where it is exceeded; of a target of 0 nothing but whether it is met."""
+    sign, bound = figure["target"].split()
+    if float(bound) == 0:
+        return float(figure["met"])
+    value = max(float(figure["value"]), 1e-9)
+    return value / float(bound) if sign == ">=" else float(bound) / value
+
+
 def draw(kept: dict[str, Any]) -> None:
     """Each figure that has a target as a share of it: right of the line is better."""
-    rows = []
-    for one in kept.values():
-        for figure in one["figures"]:
-            if figure["target"]:
-                sign, bound = figure["target"].split()
-                value = max(float(figure["value"]), 1e-9)
-                rows.append((figure["name"], value / float(bound) if sign == ">=" else float(bound) / value))
+    rows = [
+        (figure["name"], share_of_target(figure))
+        for one in kept.values()
+        for figure in one["figures"]
+        if figure["target"]
+    ]
     canvas = Canvas(figsize=(8, 0.35 * len(rows) + 0.8), layout="constrained")
     axes = canvas.subplots()
     shares = [min(share, 4.0) for _, share in rows]

@@ -143,6 +143,16 @@ def opened_arrays(bundle: Bundle, wanted: Iterable[str]) -> Mapping[str, npt.NDA
     return arrays
 
 
+def learned_from(bundle: Bundle, digests: Iterable[str]) -> list[bool]:
+    """Of pictures, by the SHA-256 of their files, whether the bundle's model was trained or tuned on them.
+
+    Raises:
+        BundleError: it does not say.
+    """
+    seen = set(opened_arrays(bundle, ["seen"])["seen"].tolist())
+    return [fingerprint(digest) in seen for digest in digests]
+
+
 def new_pictures(items: Sequence[Item], seen: set[int]) -> list[str]:
     """Their digests; each must be new to the model and counts once, or the certificate is worth nothing."""
     found: dict[str, Path] = {}

@@ -274,8 +274,9 @@ def _item(
     source: Path, line: int, row: Mapping[str | None, str | None], images: Path, columns: _Columns
 ) -> Item:
     values = {key: (value or "").strip() for key, value in row.items() if key is not None}
-    for column in ("path", columns.labels[0]):
-        if not values.get(column):
+    label = next((values[column] for column in reversed(columns.labels) if values[column]), "")
+    for column, value in (("path", values["path"]), (columns.labels[0], label)):
+        if not value:
             raise ManifestError(f"{source}: line {line}: expected a value in '{column}', found none")
     group = values.get(columns.group or "") or values["path"]
     split = values.get(columns.split) or _split_of(group)
@@ -285,7 +286,7 @@ def _item(
         )
     return Item(
         path=images / values["path"],
-        label=next(values[column] for column in reversed(columns.labels) if values[column]),
+        label=label,
         split=split,
         group=group,
         columns=values,

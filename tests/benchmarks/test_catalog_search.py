@@ -24,6 +24,7 @@ def test_the_figures_that_are_asked_for_are_measured(tmp_path: Path) -> None:
         assert 256 < found[f"{name}_bytes_a_vector"].value < 1000
     assert 0.5 < found["search_real_recall_at_10_of_embeddings"].value < 1
     assert found["search_iconic_top_1"].value <= found["search_iconic_top_5"].value
+    assert found["search_iconic_top_1"].target == ">= 0.89"
     assert found["search_copies_found"].value > 0.9
     assert found["search_same_found"].value == 1
     assert found["search_made-up_flagged"].value < 0.05

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.catalog_bundles import make_catalog_bundle
+from tests.catalog_bundles import SIDE, make_catalog_bundle
 from tests.e2e.serving import LOUPE, Server, serving
 from tests.e2e.shops import SECRET, Asker, furnished, png, private, product
 from vision.client import AsyncClient, Client, Product
 from vision.client.catalog_values import Categorized, CategoryStatus, FeedbackState
 from vision.errors import ImageError, RemotePermissionError, RequestError
+from vision.image import load
 
 pytestmark = pytest.mark.slow
 
@@ -45,8 +46,10 @@ def loupe(shop: Server, shop_tokens: dict[str, str]) -> Loupe:
 def test_a_product_is_placed_on_a_server_as_by_a_bundle(loupe: Loupe, tmp_path: Path) -> None:
     make_catalog_bundle(tmp_path / "shop")
     (tmp_path / "shoe.png").write_bytes(png("sneakers"))
+    (tmp_path / "sole.png").write_bytes(png("sneakers", 1))
     told = [
         tmp_path / "shoe.png",
+        tmp_path / "sole.png",
         "--title",
         "Court sneakers",
         "--attribute",
@@ -63,7 +66,7 @@ def test_a_product_is_placed_on_a_server_as_by_a_bundle(loupe: Loupe, tmp_path: 
     assert [one["name"] for one in there["levels"]] == [one["name"] for one in here["levels"]]
     assert there["levels"][2].keys() == here["levels"][2].keys()
     assert there["reasons"].keys() == here["reasons"].keys()
-    assert (tmp_path / "why.png").read_bytes().startswith(b"\x89PNG")
+    assert load(tmp_path / "why.png").size_wh == (2 * SIDE, SIDE), "both photos, side by side"
 
 
 def test_a_folder_and_a_table_are_kept_and_what_cannot_be_is_told(loupe: Loupe, tmp_path: Path) -> None:
@@ -90,6 +93,54 @@ def test_a_folder_and_a_table_are_kept_and_what_cannot_be_is_told(loupe: Loupe, 
     assert {one["item_id"] for one in by_picture["items"]} == {"cli0", "row0"}
     names = [f"cli{place}" for place in range(3)] + ["row0", "row2", "nowhere"]
     assert loupe("kim", "remove", *names)["removed"] == {one: one != "nowhere" for one in names}
+
+
+def test_rows_that_are_not_a_product_of_their_own_are_told_and_not_kept(loupe: Loupe, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for name in ("first", "second"):
+        (tmp_path / "photos" / f"{name}.png").write_bytes(png("tees", len(name)))
+    (tmp_path / "outside.png").write_bytes(png("tees", 9))
+    (tmp_path / "table.csv").write_text(
+        "id,path,title\ntwin0,first.png,One\ntwin0,second.png,Other\n"
+        f"up0,../outside.png,Up\nrooted0,{tmp_path / 'outside.png'},Rooted\n,first.png,Nameless\n"
+    )
+
+    table = loupe(
+        "kim", "index", "--input", tmp_path / "table.csv", "--images", tmp_path / "photos", expect=2
+    )
+    found = loupe("kim", "search", "--item", "twin0", "--limit", 100)
+
+    assert (table["products"], table["kept"], table["replaced"]) == (5, 1, 0)
+    assert {one["item"]: one["error"].partition(", found")[0] for one in table["faults"]} == {
+        "twin0": "id: expected each once",
+        "up0": "path: expected one below the folder of images",
+        "rooted0": "path: expected one below the folder of images",
+        "": "id: expected one",
+    }
+    assert not {"up0", "rooted0"} & {one["item_id"] for one in found["items"]}
+    assert loupe("kim", "remove", "twin0", "up0")["removed"] == {"twin0": True, "up0": False}
+
+
+def test_what_is_said_to_be_of_the_test_set_is_never_taken_away(loupe: Loupe, tmp_path: Path) -> None:
+    for place, name in enumerate(("split0", "split1", "split2", "split3")):
+        (tmp_path / f"{name}.png").write_bytes(png("sneakers", 40 + place))
+    (tmp_path / "table.csv").write_text("id,path,split\nsplit1,split1.png,test\nsplit2,split2.png,\n")
+    before = loupe("ada", "lessons", "--out", tmp_path / "before")["frozen"]
+
+    loupe("kim", "index", tmp_path / "split0.png", "--item", "split0", "--split", "test")
+    loupe("kim", "index", "--input", tmp_path / "table.csv", "--split", "train")
+    wrong = loupe("kim", "index", tmp_path / "split3.png", "--item", "split3", "--split", "exam", expect=2)
+    for name in ("split0", "split1", "split2"):
+        loupe("kim", "feedback", name, "kind=sandals")
+    taken = loupe("ada", "lessons", "--out", tmp_path / "out")
+
+    assert "split" in wrong["error"]["message"]
+    assert taken["frozen"] == before + 2
+    with (tmp_path / "out" / "manifest.csv").open(newline="") as file:
+        splits = {row["group"]: row["split"] for row in csv.DictReader(file)}
+    assert splits["split2"] == "train"
+    assert not {"split0", "split1"} & splits.keys()
+    loupe("kim", "remove", "split0", "split1", "split2")
 
 
 def test_a_customers_photo_is_checked(loupe: Loupe, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 
 from training.catalog.figures import right_at
 from training.catalog.score import CatalogScored, score_bundle
+from training.issue import learned_from
 from training.manifest import Item
 from training.statistics import Rate, rate
 from vision.bundle import Bundle
@@ -38,10 +39,17 @@ class Paired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """All levels on the test items and on those that people corrected, and what follows for the second model."""
+    """All levels on the test items and on those that people corrected, and what follows for the second model.
+
+    Attributes:
+        learned_from: rows of products that a model was trained or tuned on; they are left out.
+        same_product: rows of products of which another row counts already.
+    """
 
     test: dict[str, Paired]
     corrected: dict[str, Paired]
+    learned_from: int
+    same_product: int
     publish: bool
     why: str
 
@@ -70,10 +78,10 @@ def compare_bundles(
     *,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Comparison:
-    """Compare two catalog bundles, each with the file that this machine would run.
+    """Compare two catalog bundles, each with the file that this machine would run, by a row a product that neither learned from.
 
     Raises:
-        CatalogError: they have other levels, or an item's labels are not both trees'.
+        CatalogError: they have other levels, an item's labels are not both trees', or a model learned from all test items.
         BundleError: one cannot be used.
     """
     items = [*test, *corrected]
@@ -85,28 +93,63 @@ def compare_bundles(
             f"{', '.join(scored[1].reading.taxonomy.levels)}"
         )
     right = [_right(one) for one in scored]
+    by_each = [learned_from(one, scored[0].digests) for one in (first, second)]
+    learned = [any(each) for each in zip(*by_each, strict=True)]
 
-    def by_level(part: slice) -> dict[str, Paired]:
+    def by_level(rows: list[int]) -> dict[str, Paired]:
         return {
-            level: paired(right[0][index][part], right[1][index][part]) for index, level in enumerate(levels)
+            level: paired(right[0][index][rows], right[1][index][rows]) for index, level in enumerate(levels)
         }
 
-    on_test = by_level(slice(0, len(test)))
-    on_corrected = by_level(slice(len(test), len(items))) if corrected else {}
+    parts = [range(len(test)), range(len(test), len(items))]
+    kept = [_counted(items, learned, part) for part in parts]
+    if not kept[0].rows:
+        raise CatalogError(f"expected test items that neither model learned from, found none in {len(test)}")
+    on_test = by_level(kept[0].rows)
+    on_corrected = by_level(kept[1].rows) if kept[1].rows else {}
     publish, why = verdict(on_test[levels[-1]], on_corrected.get(levels[-1]))
-    return Comparison(test=on_test, corrected=on_corrected, publish=publish, why=why)
+    return Comparison(
+        test=on_test,
+        corrected=on_corrected,
+        learned_from=sum(one.learned_from for one in kept),
+        same_product=sum(one.same_product for one in kept),
+        publish=publish,
+        why=why,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counted:
+    """Those of some rows that count, and how many do not."""
+
+    rows: list[int]
+    learned_from: int
+    same_product: int
+
+
+def _counted(items: Sequence[Item], learned: Sequence[bool], part: Sequence[int]) -> _Counted:
+    """The first row of each product, by its group, of whose pictures none was learned from."""
+    known = {items[row].group for row in part if learned[row]}
+    first: dict[str, int] = {}
+    for row in part:
+        first.setdefault(items[row].group, row)
+    without = sum(items[row].group in known for row in part)
+    rows = [row for group, row in first.items() if group not in known]
+    return _Counted(rows=rows, learned_from=without, same_product=len(part) - without - len(rows))
 
 
 def verdict(test: Paired, corrected: Paired | None) -> tuple[bool, str]:
-    """Whether to publish the second model, by the finest level: better on either part, and worse on neither beyond chance."""
+    """Whether to publish the second model, by the finest level: better on the test items, and worse on neither part beyond chance.
+
+    Corrected items are those where the model that placed them was wrong; any other model is better there. So they may forbid, not decide.
+    """
     parts = {"the test items": test} | ({"the corrected items": corrected} if corrected else {})
     worse = [where for where, one in parts.items() if _sure(one) and one.only_first > one.only_second]
-    better = [where for where, one in parts.items() if _sure(one) and one.only_second > one.only_first]
     if worse:
         return False, f"do not publish: worse on {' and '.join(worse)}"
-    if better:
-        return True, f"publish: better on {' and '.join(better)}, worse on none"
-    return False, "do not publish: no difference beyond chance"
+    if _sure(test):
+        return True, "publish: better on the test items, worse on none"
+    return False, "do not publish: no difference beyond chance on the test items"
 
 
 def _sure(one: Paired) -> bool:

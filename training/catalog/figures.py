@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -11,8 +12,8 @@ from training.catalog.score import CatalogScored
 from training.evaluate import MAX_SLICES
 from training.statistics import Rate, expected_calibration_error, rate
 from vision.catalog.decode import best_path_through
-from vision.catalog.folding import fold
 from vision.catalog.spec import subset_name, subsets
+from vision.catalog.text import tokenise
 from vision.errors import ManifestError
 
 RISK: Final = 0.05  # of the coverage figures
@@ -94,7 +95,7 @@ def evaluate(
         n=len(scored.items),
         subsets=found,
         slices={column: _slices(scored, right, column) for column in _columns(scored, slice_by)},
-        leaks=_leaks(scored),
+        leaks=title_leaks(scored),
     )
 
 
@@ -176,20 +177,25 @@ def _slices(scored: CatalogScored, right: Flags, column: str) -> dict[str, Rate]
     }
 
 
-def _leaks(scored: CatalogScored) -> Rate | None:
-    """How many titles name their own label, in the label's words or its last word's singular."""
+def title_leaks(scored: CatalogScored) -> Rate | None:
+    """How many titles name their own label: its words, or those of its names and synonyms, side by side; the last also in the singular."""
     title, taxonomy = scored.reading.title, scored.reading.taxonomy
     if title is None:
         return None
-    finest = taxonomy.levels[-1]
+    finest, spec = taxonomy.levels[-1], title.spec
+
+    def words(text: str) -> str:
+        """As the model reads them, between blanks, so that parts of words do not count."""
+        return f" {' '.join(tokenise(text, spec).words)} "
+
+    @cache
+    def names(label: str) -> tuple[str, ...]:
+        known = {label, *(taxonomy.category(finest, label).words() if taxonomy.today(finest, label) else ())}
+        found = [one for one in map(words, known) if one.strip()]
+        return (*found, *(f"{one[:-2]} " for one in found if one.endswith("s ") and len(one) > 3))
+
     named = 0
     for item in scored.items:
-        words = f" {fold(item.columns.get(title.column, ''))} "
-        label = item.columns.get(finest) or item.label
-        known = (
-            {fold(label), fold(taxonomy.name(finest, label))}
-            if taxonomy.today(finest, label)
-            else {fold(label)}
-        )
-        named += any(f" {one} " in words or (one.endswith("s") and f" {one[:-1]} " in words) for one in known)
+        read = words(item.columns.get(title.column, ""))
+        named += any(one in read for one in names(item.columns.get(finest) or item.label))
     return rate(named, len(scored.items))

@@ -125,10 +125,13 @@ def beside(
 
 
 def _check_columns(items: Sequence[Item], wanted: Sequence[str]) -> None:
-    missing = [column for column in wanted if items and column not in items[0].columns]
-    if missing:
-        found = ", ".join(items[0].columns) or "none"
-        raise CatalogError(f"expected a column '{missing[0]}' that the model learned from, found: {found}")
+    for item in items:
+        missing = [column for column in wanted if column not in item.columns]
+        if missing:
+            found = ", ".join(item.columns) or "none"
+            raise CatalogError(
+                f"{item.path}: expected a column '{missing[0]}' that the model learned from, found: {found}"
+            )
 
 
 def allowed_paths(items: Sequence[Item], taxonomy: Taxonomy) -> Tensor:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from training.catalog.lesson import allowed_paths
 from training.catalog.run import CatalogRun, TitleColumn
@@ -23,6 +24,7 @@ def plan_catalog(  # noqa: PLR0913  (a run is told this much)
     text: str | None = None,
     attributes: Sequence[str] = (),
     taxonomy: Taxonomy | None = None,
+    corrected: Sequence[Item] = (),
     weights: str = "warmstart",
     minutes: float | None = None,
     seed: int = 0,
@@ -34,21 +36,27 @@ def plan_catalog(  # noqa: PLR0913  (a run is told this much)
         levels: columns of labels, from the coarsest; without a taxonomy they span the tree.
         text: the column of titles. `attributes`: columns of values, of which those in `items` are learned.
         taxonomy: the shop's own tree, whose level names are the columns; labels of the past become those of today.
+        corrected: further items to learn from. Few of a kind as they are, none is carved out, unless its group is.
 
     Raises:
         ManifestError: a column is not there, or the labels are not the tree's.
         SettingsError: there are no such weights.
     """
     check_weights(weights)
-    _check_columns(manifest, [*levels, *([text] if text else []), *attributes])
+    whole = replace(manifest, items=(*manifest.items, *corrected))
+    keep = (*levels, *([text] if text else []), *attributes)
+    _check_columns(whole, keep)
     try:
-        tree = taxonomy or Taxonomy.from_paths(levels, map(_labels(levels), manifest.items))
-        _check_labels(manifest, tree)
-        spec = AttributeSpec.from_items((item.columns for item in items), attributes) if attributes else None
+        tree = taxonomy or _spanned(manifest.items, corrected, levels)
+        _check_labels(whole, tree)
+        told = (item.columns for item in (*items, *corrected))
+        spec = AttributeSpec.from_items(told, attributes) if attributes else None
     except CatalogError as error:
         raise ManifestError(f"{manifest.source}: {error}") from error
     kept, tune = carve(items, recipe.tune_fraction, seed=seed)
-    keep = (*levels, *([text] if text else []), *attributes)
+    carved = {item.group for item in tune}
+    kept += tuple(item for item in corrected if item.group not in carved)
+    tune += tuple(item for item in corrected if item.group in carved)
     pictures = [Picture.of(item, "train", keep=keep) for item in kept]
     pictures += [Picture.of(item, "tune", keep=keep) for item in tune]
     return CatalogRun(
@@ -57,7 +65,7 @@ def plan_catalog(  # noqa: PLR0913  (a run is told this much)
         seed=seed,
         minutes=minutes,
         labels=tree.labels(levels[-1]),
-        data_digest=manifest.digest(),
+        data_digest=whole.digest(),
         split_column=split_column,
         pictures=tuple(pictures),
         tree=json.loads(tree.to_json()),
@@ -68,6 +76,12 @@ def plan_catalog(  # noqa: PLR0913  (a run is told this much)
 
 def _labels(levels: Sequence[str]) -> Callable[[Item], tuple[str, ...]]:
     return lambda item: tuple(item.columns[level] for level in levels)
+
+
+def _spanned(items: Sequence[Item], corrected: Sequence[Item], levels: Sequence[str]) -> Taxonomy:
+    """The labels' tree. A correction may leave a level open above one that it tells, where the tree has several ways; it adds none."""
+    further = [labels for labels in map(_labels(levels), corrected) if all(labels[: sum(map(bool, labels))])]
+    return Taxonomy.from_paths(levels, [*map(_labels(levels), items), *further])
 
 
 def _check_labels(manifest: Manifest, tree: Taxonomy) -> None:

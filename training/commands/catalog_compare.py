@@ -1,5 +1,6 @@
 """`loupe catalog compare`: is a new catalog model better than the one in use?"""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,11 +9,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from training.catalog.compare import Comparison, Paired, compare_bundles
+from training.catalog.corrections import read_corrections
 from training.commands.options import Data, GroupColumn, Images, SplitColumn, Where, items_of, manifest_of
-from training.data import check_files
-from training.manifest import read_manifest
+from training.manifest import Item
 from vision.bundle import open_bundle
-from vision.catalog.spec import catalog_spec
+from vision.catalog.spec import CatalogSpec, catalog_spec
 from vision.commands.output import JsonFlag, Output, bar
 
 
@@ -24,7 +25,9 @@ def compare(
     split: Annotated[str, typer.Option(help="The frozen test split.")] = "test",
     corrected: Annotated[
         Path | None,
-        typer.Option(help="A manifest of corrected items, as `loupe catalog feedback` exports them."),
+        typer.Option(
+            help="The manifest of corrected items that `loupe catalog lessons` writes, its photos beside it."
+        ),
     ] = None,
     split_column: SplitColumn = "split",
     group_column: GroupColumn = "group",
@@ -33,22 +36,41 @@ def compare(
 ) -> None:
     """Compare two catalog bundles on the same items, level by level, with McNemar's exact test, and say publish or not.
 
-    The second is worth publishing when it is better beyond chance at the finest level, on the test items or on corrected ones, and
-    worse on neither.
+    The second is worth publishing when it is better beyond chance at the finest level on the test items, and worse on neither them nor
+    the corrected ones: on these alone any other model looks better, since the one that placed them was wrong. One picture of each product
+    counts, and products that a model learned from are left out.
 
-    Example: `loupe catalog compare shop-1.0 shop-1.1 --data manifest.csv --images pictures`
+    Example: `loupe catalog compare shop-1.0 shop-1.1 --data manifest.csv --images pictures --corrected corrections/manifest.csv`
     """
     output = Output(json)
     old, new = open_bundle(first), open_bundle(second)
-    levels = catalog_spec(old).levels
+    specs = [catalog_spec(one) for one in (old, new)]
+    levels = specs[0].levels
     test = items_of(manifest_of(data, images, split_column, group_column, where, label_columns=levels), split)
-    further = read_manifest(corrected, images=images, label_columns=levels).items if corrected else ()
-    check_files(further)
+    further = corrections(corrected, specs) if corrected else ()
     with bar() as progress:
         task = progress.add_task("scoring", total=2 * (len(test) + len(further)), note="")
         found = compare_bundles(old, new, test, further, advance=lambda n: progress.advance(task, n))
+    if found.learned_from:
+        output.warn(f"{found.learned_from} pictures are left out: a model learned from these products")
+    if further and not found.corrected:
+        output.warn("no corrected item is left to judge by; keep some of the next ones out of training")
     facts = {"first": str(first), "second": str(second), "split": split, **found.to_json()}
     output.result(facts, table(found), found.why)
+
+
+def corrections(file: Path, specs: Sequence[CatalogSpec]) -> tuple[Item, ...]:
+    """Corrected items, as each of several models reads them.
+
+    Raises:
+        ManifestError: as `read_corrections`.
+    """
+    return read_corrections(
+        file,
+        levels=specs[0].levels,
+        titles=[one.title_column for one in specs if one.title_column],
+        attributes=[name for one in specs for name in one.attribute_names],
+    )
 
 
 def table(found: Comparison) -> Table:

@@ -2,7 +2,7 @@
 
 import datetime
 import json as jsonlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -15,16 +15,16 @@ from training.catalog.run import CatalogRun
 from training.catalog.score import score_bundle
 from training.commands.catalog_figures import figures_table, score_run
 from training.commands.options import Data, GroupColumn, Images, SplitColumn, Where, items_of, manifest_of
-from training.data import fingerprint
 from training.evaluate import Evaluation, Judged, judged
 from training.evaluate import evaluate as figures_of
 from training.export import load_network
+from training.issue import learned_from
 from training.manifest import Item, check_labels
 from training.report import write_report
 from training.run import Run, read_run, task_of
 from training.score import Scored, score, torch_scorer
 from training.statistics import Rate
-from vision.bundle import REFERENCE, Bundle, describe, open_bundle
+from vision.bundle import Bundle, describe, open_bundle
 from vision.catalog.spec import catalog_spec
 from vision.commands.output import JsonFlag, Output, bar
 from vision.errors import SettingsError
@@ -86,9 +86,7 @@ def evaluate(
             inspector = None
         else:
             inspector, one = judge_bundle(model, items, file=file, advance=advance)
-            seen = learned_from(inspector, one)
-            if seen:
-                output.warn(f"{seen} of these pictures were learned from; figures on them are too good")
+            _warn_of_learned(inspector.bundle, one.scored.digests, output)
     evaluation = figures_of(one, slice_by=slice_by or None)
     _opened(model, inspector.bundle if inspector else None, split, output)
     if report is not None:
@@ -145,6 +143,7 @@ def _evaluate_catalog(
             choice = Choice(file=file, threads=chosen.threads) if file else chosen
             scored = score_bundle(bundle, choice, items, advance=advance)
             temperatures = catalog_spec(bundle).files[choice.file].temperatures
+            _warn_of_learned(bundle, scored.digests, output)
     figures = evaluate_catalog(scored, temperatures=temperatures, slice_by=slice_by or None)
     _opened(model, bundle, split, output)
     output.result({"model": str(model), "split": split, **figures.to_json()}, figures_table(figures))
@@ -198,10 +197,10 @@ def judge_bundle(
     )
 
 
-def learned_from(inspector: Inspector, one: Judged) -> int:
-    """How many of the judged pictures the bundle's model was trained or tuned on."""
-    seen = set(inspector.bundle.arrays(REFERENCE)["seen"].tolist())
-    return sum(fingerprint(digest) in seen for digest in one.scored.digests)
+def _warn_of_learned(bundle: Bundle, digests: Iterable[str], output: Output) -> None:
+    seen = sum(learned_from(bundle, digests))
+    if seen:
+        output.warn(f"{seen} of these pictures were learned from; figures on them are too good")
 
 
 def record_opening(log: Path, model: str, split: str) -> int:

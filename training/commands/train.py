@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
+from training.catalog.corrections import read_corrections, to_learn
 from training.catalog.plan import plan_catalog
 from training.commands.options import (
     Data,
@@ -48,6 +49,12 @@ def train(
         Path | None,
         typer.Option(help="Catalog: the shop's own tree; by default the labels span it."),
     ] = None,
+    corrected: Annotated[
+        Path | None,
+        typer.Option(
+            help="Catalog: learn as well from what people corrected: the manifest that `loupe catalog lessons` writes."
+        ),
+    ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -77,10 +84,18 @@ def train(
     checkpoint. The val and test splits are not opened.
 
     Example: `loupe train --data manifest.csv --images pictures --out run --good functional --minutes 8`
+
+    Example: `loupe train --task catalog --data products.csv --images photos --levels family,kind --text title --corrected corrections/manifest.csv --out run`
     """
     output = Output(json)
     asked = _asked(task, recipe, epochs)
-    catalog = {"--levels": levels, "--text": text, "--attributes": attributes, "--taxonomy": taxonomy}
+    catalog = {
+        "--levels": levels,
+        "--text": text,
+        "--attributes": attributes,
+        "--taxonomy": taxonomy,
+        "--corrected": corrected,
+    }
     _refuse_others(task, catalog, good)
     columns = split_list(levels)
     manifest = manifest_of(
@@ -88,14 +103,19 @@ def train(
     )
     run: BaseRun
     if task == "catalog":
+        titles, values = [text] if text else [], split_list(attributes)
+        further = (
+            read_corrections(corrected, levels=columns, titles=titles, attributes=values) if corrected else ()
+        )
         run = plan_catalog(
             manifest,
             items_of(manifest, "train"),
             asked,
             levels=columns,
             text=text,
-            attributes=split_list(attributes),
+            attributes=values,
             taxonomy=read_taxonomy(taxonomy, levels=columns) if taxonomy else None,
+            corrected=to_learn(further, manifest),
             weights=weights,
             minutes=minutes,
             seed=seed,

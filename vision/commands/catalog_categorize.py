@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,10 +23,9 @@ from vision.catalog.categorize import Asked, Categorizer, open_categorizer
 from vision.catalog.item import Item
 from vision.catalog.reasons import Reasons, reasons
 from vision.commands.catalog_remote import Told, answering_there, categorize_on, pairs
-from vision.commands.categorizations import as_json, shown, shown_reasons
+from vision.commands.categorizations import as_json, reasons_as_json, shown, shown_reasons
 from vision.commands.options import TrustedKeys, trust
 from vision.commands.output import JsonFlag, Output, bar
-from vision.commands.placed import reasons_as_json
 from vision.commands.remote import ModelOption, Server, ServerOption, TlsCaOption, TokenFileOption
 from vision.errors import SettingsError
 from vision.files import write_bytes
@@ -150,16 +150,17 @@ def _one(
     asked = categorizer.ask(Item(photos=photos, title=told.title, attributes=told.attributes))
     predictions = categorizer.predict(asked.rows)
     answer = categorizer.categorize(asked, predictions)
-    tree, certificate = categorizer.taxonomy, categorizer.reading.certificate
+    certificate = categorizer.reading.certificate
+    name = partial(categorizer.taxonomy.name, language=language)
     value: dict[str, Any] = {
         "bundle": str(categorizer.bundle.path),
         "model": categorizer.choice.model_dump(),
         "signed_by": categorizer.bundle.signed_by,
         "certificate": certificate.line() if certificate else None,
         "images": [str(one) for one in told.photos],
-        **as_json(answer, tree, language),
+        **as_json(answer, name),
     }
-    parts = shown(answer, tree, language)
+    parts = shown(answer, name)
     why = reasons(categorizer, asked, predictions, answer)
     if explaining:
         value["reasons"] = reasons_as_json(why)

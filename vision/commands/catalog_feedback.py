@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -68,7 +68,8 @@ def lessons(
 ) -> None:
     """Take away what people corrected and what was hard, as `manifest.csv` beside the photos; never of the frozen test set.
 
-    Train with `loupe train --task catalog --data OUT/manifest.csv --images OUT`. With `--disputed`: list what waits for a reviewer.
+    Train with `loupe train --task catalog --data MANIFEST --corrected OUT/manifest.csv`, the manifest being that of the other products: what
+    was corrected is too little to learn from alone. With `--disputed`: list what waits for a reviewer.
 
     Example: `loupe catalog lessons --out corrections --token-file ada.token`
 
@@ -92,7 +93,7 @@ def lessons(
         return
     without = [one for one in found.rows if not all(one.photos)]
     kept = [one for one in found.rows if all(one.photos)]
-    write_bytes(out / "manifest.csv", _manifest(kept, out).encode())
+    write_bytes(out / "manifest.csv", exported(kept, out).encode())
     output.result(
         {"manifest": str(out / "manifest.csv"), "rows": len(kept), "without_photo": len(without), **counts},
         escape(
@@ -102,17 +103,17 @@ def lessons(
     )
 
 
-def _manifest(rows: Sequence["FeedbackRow"], out: Path) -> str:
-    """A row a photo, which is written beside it; the group is the product, so that its photos stay together."""
+def exported(rows: Sequence["FeedbackRow"], out: Path) -> str:
+    """The manifest: a row a photo, which is written beside it; the group is the product, so that its photos stay together."""
     levels = list(dict.fromkeys(level for one in rows for level in one.said))
-    names = sorted({name for one in rows for name in one.attributes})
-    header = ["path", *levels, "title", *names, "split", "group", "feedback", "by", "at"]
-    if len(set(header)) < len(header):
-        twice = next(name for name in header if header.count(name) > 1)
-        raise InputError(f"manifest: expected columns that differ, found a level or attribute '{twice}'")
+    fixed = ["path", *levels, "title", "split", "group", "feedback", "by", "at"]
+    if len(set(fixed)) < len(fixed):
+        twice = next(name for name in fixed if fixed.count(name) > 1)
+        raise InputError(f"manifest: expected levels with names of their own, found a level '{twice}'")
+    columns = _attribute_columns({name for one in rows for name in one.attributes}, fixed)
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(header)
+    table.writerow([*fixed, *columns])
     for one in rows:
         for sha256, photo in zip(one.photo_sha256s, one.photos, strict=True):
             suffix = next((end for start, end in _SIGNATURES if photo.startswith(start)), ".png")
@@ -121,11 +122,22 @@ def _manifest(rows: Sequence["FeedbackRow"], out: Path) -> str:
             table.writerow(
                 [
                     path.as_posix(), *(one.labels.get(level, "") for level in levels), one.title,
-                    *(one.attributes.get(name, "") for name in names), one.split, one.item_id, one.kind.value,
-                    one.by, one.at.isoformat(),
+                    one.split or "train", one.item_id, one.kind.value, one.by, one.at.isoformat(),
+                    *(one.attributes.get(name, "") for name in columns.values()),
                 ]
             )  # fmt: skip
     return text.getvalue()
+
+
+def _attribute_columns(names: Iterable[str], fixed: Collection[str]) -> dict[str, str]:
+    """Attributes by the column they are in: their own names, or longer ones where a reader would take them for something else."""
+    columns: dict[str, str] = {}
+    for name in sorted(names, key=lambda one: (one.strip() in fixed, one)):  # the others keep their names
+        column = name.strip()
+        while column in fixed or column in columns:
+            column = f"attribute_{column}"
+        columns[column] = name
+    return columns
 
 
 def _as_json(row: "FeedbackRow") -> dict[str, Any]:

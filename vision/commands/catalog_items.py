@@ -1,30 +1,33 @@
 """`loupe catalog index` and `remove`: which products a server keeps."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from vision.catalog.bulk.items import choose_columns, count_rows, read_rows
+from vision.catalog.bulk.items import Columns, choose_columns, count_rows, photos_of, read_rows
 from vision.commands.catalog_remote import (
     HERE,
     ModelOption,
     ServerOption,
-    as_json,
+    category_as_json,
     pairs,
     path_tree,
 )
 from vision.commands.output import JsonFlag, Output, bar
 from vision.commands.remote import Server, TlsCaOption, TokenFileOption, needing_grpc, open_client
-from vision.errors import LoupeError
+from vision.errors import LoupeError, ManifestError
 from vision.image import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:  # gRPC is part of an extra
     from vision.client.catalog_values import Indexed, Product
+
+_SPLIT: Final = "split"
+Faults: TypeAlias = list[dict[str, str]]
 
 
 def index(
@@ -42,7 +45,7 @@ def index(
         Path | None,
         typer.Option(
             "--input",
-            help="A table of products, .csv or .parquet: id, path or paths, and what it names.",
+            help="A table of products, .csv or .parquet: id, path or paths, split, and what it names.",
             show_default=False,
         ),
     ] = None,
@@ -54,6 +57,13 @@ def index(
     attribute_columns: Annotated[
         str, typer.Option(help="The table's columns of attributes, with commas between.", show_default=False)
     ] = "",
+    split: Annotated[
+        str,
+        typer.Option(
+            help="train, val or test, where the table does not say: of the test set nothing is ever learned.",
+            show_default=False,
+        ),
+    ] = "",
     model: ModelOption = "",
     server: ServerOption = HERE,
     token_file: TokenFileOption = None,
@@ -63,13 +73,16 @@ def index(
     """Keep products on a server, where they are found from then on; one whose id is there already is replaced.
 
     A folder's pictures are a product each, named by their files. What a photo says beside its pixels, such as where it was taken, is not
-    kept. Other products with the same picture are told. Exit 2 where some could not be kept; the others are.
+    kept. Other products with the same picture are told. Of rows with the same id the first is kept. Exit 2 where some could not be kept;
+    the others are.
 
     Example: `loupe catalog index shoe.jpg --item SKU-12 --title "Court sneakers" --attribute season=Summer`
 
     Example: `loupe catalog index photos/`
 
     Example: `loupe catalog index --input items.csv --images photos --attribute-columns season,gender`
+
+    Example: `loupe catalog index test-set/ --split test`
     """
     with needing_grpc():
         from vision.client import Product  # noqa: PLC0415  (part of an extra)
@@ -83,22 +96,16 @@ def index(
             table,
             title=title_column,
             usual_titles=("title",),
-            attributes=[one.strip() for one in attribute_columns.split(",") if one.strip()],
+            attributes=[*(one.strip() for one in attribute_columns.split(",") if one.strip()), _SPLIT],
         )
-        total, _ = count_rows(table, columns)
-        products = (
-            Product(
-                item_id=row.id,
-                photos=tuple((folder or table.parent) / one for one in row.paths),
-                title=row.title,
-                attributes=row.attributes,
-            )
-            for row in read_rows(table, columns)
-        )
-        _many(place, products, total, output)
+        total, again = count_rows(table, columns)
+        faults: Faults = []
+        products = _rows(table, columns, folder or table.parent, again, split, faults)
+        _many(place, products, total, faults, output)
     elif len(images) == 1 and images[0].is_dir():
-        found = sorted(one for one in images[0].iterdir() if one.suffix.lower() in IMAGE_SUFFIXES)
-        _many(place, _each(found), len(found), output)
+        found = pictures_of(images[0])
+        products = (Product(item_id=name, photos=(one,), split=split) for name, one in found.items())
+        _many(place, products, len(found), [], output)
     elif not (images and item):
         context.fail("Expected pictures of a product and --item, a folder of pictures, or --input.")
     else:
@@ -107,6 +114,7 @@ def index(
             photos=tuple(images),
             title=title,
             attributes=pairs(attribute, "--attribute"),
+            split=split,
         )
         with open_client(place) as client:
             kept = client.catalog.index(one, model=model)
@@ -133,14 +141,42 @@ def remove(
     )
 
 
-def _each(pictures: Iterable[Path]) -> "Iterator[Product]":
-    from vision.client import Product  # noqa: PLC0415  (as above)
+def pictures_of(folder: Path) -> dict[str, Path]:
+    """A folder's pictures by the ids that they give their products: their names without the ending.
 
-    return (Product(item_id=one.stem, photos=(one,)) for one in pictures)
+    Raises:
+        ManifestError: two of them would be one product.
+    """
+    found: dict[str, Path] = {}
+    for one in sorted(folder.iterdir()):
+        if one.suffix.lower() in IMAGE_SUFFIXES and found.setdefault(one.stem, one) != one:
+            raise ManifestError(
+                f"{folder}: expected names that differ before the ending, each a product's id, "
+                f"found '{found[one.stem].name}' and '{one.name}'"
+            )
+    return found
 
 
-def _many(place: Server, products: "Iterable[Product]", total: int, output: Output) -> None:
-    replaced, faults, duplicates = 0, list[dict[str, str]](), list[dict[str, Any]]()
+def _rows(
+    table: Path, columns: Columns, images: Path, again: Mapping[int, int], split: str, faults: Faults
+) -> "Iterator[Product]":
+    """The table's products, but for those rows that are none: they go to `faults`."""
+    from vision.client import Product  # noqa: PLC0415  (part of an extra)
+
+    for row in read_rows(table, columns):
+        try:
+            photos = photos_of(row, images, again)
+        except LoupeError as error:
+            faults.append({"item": row.id, "error": str(error)})
+            continue
+        told = dict(row.attributes)
+        own = told.pop(_SPLIT, "").strip()
+        yield Product(item_id=row.id, photos=photos, title=row.title, attributes=told, split=own or split)
+
+
+def _many(place: Server, products: "Iterable[Product]", total: int, faults: Faults, output: Output) -> None:
+    """Keep them and say what became of them; `faults` are those that `products` finds meanwhile."""
+    replaced, duplicates = 0, list[dict[str, Any]]()
     with open_client(place) as client, bar() as progress:
         task = progress.add_task("indexing", total=total, note="")
         for outcome in client.catalog.index_many(products, model=place.model):
@@ -177,7 +213,7 @@ def _kept_as_json(kept: "Indexed") -> dict[str, Any]:
         "item": kept.item_id,
         "replaced": kept.replaced,
         "model": asdict(kept.model),
-        "category": as_json(kept.category),
+        "category": category_as_json(kept.category),
         "duplicates": [asdict(one) for one in kept.duplicates],
         "photos": list(kept.photo_sha256s),
         "timings": asdict(kept.timings),

@@ -6,21 +6,27 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
+import numpy as np
 import typer
-from rich.console import RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.tree import Tree
 
+from vision.commands.categorizations import (
+    Naming,
+    as_json,
+    reasons_as_json,
+    shown,
+    shown_path,
+    shown_reasons,
+)
 from vision.commands.output import Output
-from vision.commands.placed import STYLE, placed_as_json, reasons_as_json
 from vision.commands.remote import Server, chosen, open_client
 from vision.errors import NotFoundError, SettingsError, UnsupportedError
 from vision.files import write_bytes
+from vision.image import decode, encode_png
 
 if TYPE_CHECKING:  # gRPC is part of an extra, and only needed where a server is named
     from vision.client.catalog_bulk import There
-    from vision.client.catalog_values import Categorized, Category
+    from vision.client.catalog_values import Category
 
 HERE: Final = "127.0.0.1:50051"
 ServerOption = Annotated[str, typer.Option(help="The server's address: host:port or unix:PATH.")]
@@ -65,7 +71,7 @@ def categorize_on(
     """Have a product placed by a server and say where, as `loupe catalog categorize` says it of a bundle.
 
     Args:
-        heatmap: a PNG for the evidence over the first photo that was judged.
+        heatmap: a PNG for the photos that were judged, side by side, with the evidence over them.
 
     Raises:
         LoupeError: as `vision.client.Client`.
@@ -86,16 +92,17 @@ def categorize_on(
         "server": server.address,
         "model": asdict(answer.model),
         "images": [str(one) for one in told.photos],
-        **as_json(answer.category),
+        **category_as_json(answer.category),
         "timings": asdict(answer.timings),
     }
-    parts = shown(answer)
+    parts = shown(answer.category, names_of(answer.category))
     if answer.reasons is not None:
         value["reasons"] = reasons_as_json(answer.reasons)
+        parts += shown_reasons(answer.reasons)
     if heatmap is not None:
         if not answer.heatmaps:
             raise SettingsError("--heatmap: expected a photo that can be judged, found none")
-        write_bytes(heatmap, answer.heatmaps[0])
+        write_bytes(heatmap, _side_by_side(answer.heatmaps))
         value["heatmap"] = str(heatmap)
     output.result(value, *parts)
 
@@ -123,32 +130,25 @@ def answering_there(server: Server) -> Iterator["There"]:
         yield There(client, model.ref, model.catalog)
 
 
-def as_json(category: "Category") -> dict[str, Any]:
+def names_of(category: "Category") -> Naming:
+    """As far as the server has told them."""
+    known = {(one.level, one.label): one.name for one in category.levels}
+    return lambda level, label: known.get((level, label), label)
+
+
+def category_as_json(category: "Category") -> dict[str, Any]:
     """In the shape that `loupe catalog categorize` has."""
-    return placed_as_json(category, [asdict(one) for one in category.levels], category.alternatives)
-
-
-def shown(answer: "Categorized") -> list[RenderableType]:
-    """The path as a tree, and why where that was asked for."""
-    parts: list[RenderableType] = [path_tree(answer.category)]
-    why = answer.reasons
-    if why is not None:
-        table = Table("", "share", title_justify="left")
-        table.title = escape(f"Why {why.label} rather than {why.rival} ({why.level})")
-        for name, share in [*why.shares.items(), *why.words[:12]]:
-            table.add_row(escape(name), f"{share:+.2f}")
-        for name, value, share in why.attributes:
-            table.add_row(escape(f"{name} = {value}"), f"{share:+.2f}")
-        parts.append(table)
-    return parts
+    return as_json(category, names_of(category))
 
 
 def path_tree(category: "Category") -> Tree:
-    """One branch; what is not answered for is dim."""
-    status = category.status.value
-    root = node = Tree(f"[{STYLE[status]}]{status}[/{STYLE[status]}] from {', '.join(category.modalities)}")
-    for one in category.levels:
-        named = one.label if one.name == one.label else f"{one.name} ({one.label})"
-        line = escape(f"{named} {one.probability:.3f}")
-        node = node.add(line if one.answered else f"[dim]{line}, not answered for[/dim]")
-    return root
+    """The path alone, beside what else a command has to say."""
+    return shown_path(category, names_of(category))
+
+
+def _side_by_side(pictures_png: Sequence[bytes]) -> bytes:
+    """Pictures of one height as one PNG."""
+    if len(pictures_png) == 1:
+        return pictures_png[0]
+    pictures = [decode(one, name="heatmap").image_hwc for one in pictures_png]
+    return encode_png(np.ascontiguousarray(np.hstack(pictures)))

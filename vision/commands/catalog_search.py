@@ -12,7 +12,7 @@ from vision.commands.catalog_remote import (
     HERE,
     ModelOption,
     ServerOption,
-    as_json,
+    category_as_json,
     pairs,
     path_tree,
 )
@@ -130,7 +130,7 @@ def blemish(
     value: dict[str, Any] = {
         "image": str(image),
         "item": asdict(found.item) if found.item else None,
-        "category": as_json(found.category) if found.category else None,
+        "category": category_as_json(found.category) if found.category else None,
         "category_model": asdict(found.category_model) if found.category_model else None,
         "routed_by": found.routed_by or None,
         **judgement(found.inspection.verdict),

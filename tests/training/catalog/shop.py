@@ -1,5 +1,7 @@
 """A small shop to learn from: coloured discs and squares, in a tree of three levels, with titles and sizes."""
 
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
@@ -10,9 +12,11 @@ from safetensors.torch import save_file
 from training.catalog.lesson import CatalogLesson
 from training.catalog.plan import plan_catalog
 from training.catalog.run import CatalogRun
-from training.manifest import Manifest, read_manifest
+from training.data import file_digest
+from training.manifest import Item, Manifest, read_manifest
 from training.recipe import Recipe, Stage
 from training.run import Result
+from vision.files import write_bytes
 from vision.preprocess import PreprocessSpec, prepare_file
 
 LEVELS = ("department", "family", "kind")
@@ -37,10 +41,10 @@ KINDS = {
 }
 
 
-def shop(folder: Path, *, each: int = 12, seed: int = 0) -> Path:
+def shop(folder: Path, *, each: int = 12, seed: int = 0, title_column: str = "title") -> Path:
     """Write pictures and a manifest with `each` items a kind; returns the manifest's path."""
     rng = np.random.default_rng(seed)
-    rows = ["path,department,family,kind,split,group,title,size,weight"]
+    rows = [f"path,department,family,kind,split,group,{title_column},size,weight"]
     for kind, (family, department, colour, shape) in KINDS.items():
         for index in range(each):
             picture = rng.integers(90, 120, (80, 80, 3), np.uint8)
@@ -63,11 +67,45 @@ def shop(folder: Path, *, each: int = 12, seed: int = 0) -> Path:
     return manifest
 
 
+def lessons(folder: Path, items: Iterable[Item], *, title_column: str = "title") -> Path:
+    """What `loupe catalog lessons` leaves of these products in `folder`; returns the manifest's path."""
+    from vision.client.catalog_values import FeedbackKind, FeedbackRow, FeedbackState
+    from vision.commands.catalog_feedback import exported
+
+    rows = [
+        FeedbackRow(
+            item_id=item.group,
+            title=item.columns[title_column],
+            attributes={"size": item.columns["size"]} if item.columns["size"] else {},
+            photo_sha256s=(file_digest(item.path),),
+            photos=(item.path.read_bytes(),),
+            labels={level: item.columns[level] for level in LEVELS},
+            said=dict.fromkeys(LEVELS, "something else"),
+            kind=FeedbackKind.CORRECTION,
+            state=FeedbackState.ACCEPTED,
+            by="kim",
+            at=datetime(2026, 11, 28, tzinfo=UTC),
+            comment="",
+            split="",
+        )
+        for item in items
+    ]
+    manifest = folder / "manifest.csv"
+    write_bytes(manifest, exported(rows, folder).encode())
+    return manifest
+
+
 def read_shop(path: Path) -> Manifest:
     return read_manifest(path, label_columns=LEVELS)
 
 
-def planned(path: Path, *, text: str | None = "title", attributes: tuple[str, ...] = ("size",)) -> CatalogRun:
+def planned(
+    path: Path,
+    *,
+    text: str | None = "title",
+    attributes: tuple[str, ...] = ("size",),
+    corrected: Sequence[Item] = (),
+) -> CatalogRun:
     manifest = read_shop(path)
     return plan_catalog(
         manifest,
@@ -76,6 +114,7 @@ def planned(path: Path, *, text: str | None = "title", attributes: tuple[str, ..
         levels=LEVELS,
         text=text,
         attributes=attributes,
+        corrected=corrected,
         weights="none",
     )
 

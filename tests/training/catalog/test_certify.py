@@ -70,3 +70,12 @@ def test_models_are_compared_by_the_items_that_one_alone_has_right() -> None:
     back = paired(second, first)
     assert verdict(back, None) == (False, "do not publish: worse on the test items")
     assert verdict(found, back) == (False, "do not publish: worse on the corrected items")
+
+
+def test_being_better_where_another_model_was_wrong_is_no_reason_to_publish() -> None:
+    wrong, right, even = np.zeros(40, bool), np.ones(40, bool), np.arange(100) % 2 == 0
+    same, corrected = paired(even, even), paired(wrong, right)
+    assert verdict(same, corrected) == (
+        False,
+        "do not publish: no difference beyond chance on the test items",
+    )

@@ -11,7 +11,7 @@ from tests.training.catalog.conftest import Shop
 from tests.training.catalog.shop import LEVELS, read_shop
 from training.catalog.compare import compare_bundles
 from training.catalog.export import load_catalog_network, reading_of
-from training.catalog.figures import evaluate
+from training.catalog.figures import evaluate, title_leaks
 from training.catalog.issue import issue_catalog
 from training.catalog.score import CatalogScored, score, session_scorer, torch_scorer
 from vision.bundle import open_bundle
@@ -30,6 +30,13 @@ def scored(made_shop: Shop) -> CatalogScored:
     items = read_shop(made_shop.manifest).split("test")
     network = load_catalog_network(made_shop.folder / "run")
     return score(torch_scorer(network, device="cpu"), items, reading_of(made_shop.run))
+
+
+def leaking(scored: CatalogScored) -> int:
+    leaks = title_leaks(scored)
+    assert leaks is not None
+    assert leaks.n == len(scored.items)
+    return leaks.count
 
 
 def copied(shop: Shop, folder: Path) -> Path:
@@ -83,15 +90,47 @@ def test_figures_know_every_subset_and_slice(scored: CatalogScored) -> None:
     assert figures.leaks is not None
 
 
-def test_a_title_that_holds_its_label_is_counted_as_a_leak(scored: CatalogScored) -> None:
-    leaky = [
-        replace(item, columns={**item.columns, "title": f"a fine {item.label.upper()}"})
+@pytest.mark.parametrize(
+    ("title", "leaks"),
+    [
+        ("a fine RUBY", True),
+        ("ruby, red", True),
+        ("two (ruby) rings", True),
+        ("ＲＵＢＹ", True),
+        ("一颗红宝石戒指", True),  # a red stone's Chinese name, without blanks around it
+        ("gem of the east", True),
+        ("rubies", False),
+        ("rubyesque", False),
+        ("gem of the: far east", False),
+        ("红色宝石", False),
+        ("", False),
+    ],
+)
+def test_a_title_that_holds_its_label_is_counted_as_a_leak(
+    scored: CatalogScored, title: str, leaks: bool
+) -> None:
+    tree = scored.reading.taxonomy
+    categories = tuple(
+        replace(one, names={"en": "Ruby", "zh": "红宝石"}, synonyms=("gem of the east",))
+        if one.id == "ruby"
+        else one
+        for one in tree.categories
+    )
+    items = tuple(
+        replace(item, columns={**item.columns, "title": title})
         for item in scored.items
-    ]
-    changed = replace(scored, items=tuple(leaky))
-    leaks = evaluate(changed, slice_by=[]).leaks
-    assert leaks is not None
-    assert leaks.value == 1.0
+        if item.label == "ruby"
+    )
+    reading = replace(scored.reading, taxonomy=replace(tree, categories=categories))
+    assert leaking(replace(scored, items=items, reading=reading)) == (len(items) if leaks else 0)
+
+
+def test_a_label_leaks_in_the_singular_too(scored: CatalogScored) -> None:
+    items = tuple(
+        replace(item, columns={**item.columns, "title": "Nike shirt, blue", "kind": "Shirts"})
+        for item in scored.items
+    )
+    assert leaking(replace(scored, items=items)) == len(items), "even where the tree has no such label"
 
 
 def test_promises_are_written_into_the_bundle_and_asked_of_its_answers(
@@ -133,8 +172,25 @@ def test_a_model_is_no_better_than_itself(made_shop: Shop) -> None:
     found = compare_bundles(made_shop.bundle, made_shop.bundle, items)
     assert not found.publish
     assert found.test["kind"].p_value == 1.0
-    assert found.why == "do not publish: no difference beyond chance"
+    assert found.why == "do not publish: no difference beyond chance on the test items"
     assert found.test["kind"].first == found.test["kind"].second
+
+
+def test_a_product_counts_once_however_many_photos_it_has(made_shop: Shop) -> None:
+    items = read_shop(made_shop.manifest).split("test")
+    variants = [replace(item, group=items[0].group) for item in items[:3]]
+    found = compare_bundles(made_shop.bundle, made_shop.bundle, [*variants, *items[3:]])
+    assert (found.test["kind"].n, found.same_product, found.learned_from) == (len(items) - 2, 2, 0)
+
+
+def test_products_that_a_model_learned_from_do_not_count(made_shop: Shop) -> None:
+    items, known = read_shop(made_shop.manifest).split("test"), made_shop.run.role("train")
+    another_photo = replace(items[0], group=known[0].group)  # of a product that was learned from
+    found = compare_bundles(made_shop.bundle, made_shop.bundle, items[1:], [another_photo, *known[:5]])
+    assert found.test["kind"].n == len(items) - 1
+    assert (found.corrected, found.learned_from, found.same_product) == ({}, 6, 0)
+    with pytest.raises(CatalogError, match="expected test items that neither model learned from, found none"):
+        compare_bundles(made_shop.bundle, made_shop.bundle, known[:5])
 
 
 def test_coverage_counts_the_surest_first() -> None:

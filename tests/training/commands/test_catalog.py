@@ -5,18 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.catalog.shop import LEVELS, shop
+from tests.training.catalog.shop import LEVELS, lessons, read_shop, shop
 from tests.training.commands.command_line import Ended, Loupe
 
 pytestmark = pytest.mark.torch
 
+TITLES = "description_masked"  # not as it is called where corrections are exported
 ASKED = ("--task", "catalog", "--levels", ",".join(LEVELS), "--weights", "none")
 
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Products to learn from; each test has its own folder for what comes of it."""
-    return shop(tmp_path_factory.mktemp("shop"), each=24)
+    return shop(tmp_path_factory.mktemp("shop"), each=24, title_column=TITLES)
 
 
 def refused(ended: Ended, kind: str, message: str) -> None:
@@ -34,6 +35,7 @@ def refused(ended: Ended, kind: str, message: str) -> None:
         ),
         (("--levels", "kind"), "SettingsError", "--levels: expected with --task catalog alone"),
         (("--text", "title"), "SettingsError", "--text: expected with --task catalog alone"),
+        (("--corrected", "x.csv"), "SettingsError", "--corrected: expected with --task catalog alone"),
         ((*ASKED, "--good", "ruby"), "SettingsError", "--good ruby: expected with --task inspection alone"),
         (
             (*ASKED, "--recipe", "resnet18"),
@@ -65,6 +67,17 @@ def test_labels_that_are_not_the_shops_own_are_named(loupe: Loupe, manifest: Pat
     refused(ended, "ManifestError", "level 'kind': expected an id of the taxonomy, found 'tile'")
 
 
+def test_a_correction_of_what_is_kept_for_calibration_is_not_learned_from(
+    loupe: Loupe, manifest: Path, tmp_path: Path
+) -> None:
+    kept = [item for item in read_shop(manifest).items if item.split == "val"]
+    corrected = lessons(tmp_path / "corrections", kept, title_column=TITLES)
+    ended = loupe(
+        "train", "--data", manifest, "--out", tmp_path / "run", *ASKED, "--corrected", corrected, "--json"
+    )
+    refused(ended, "ManifestError", "expected each group in one split, found group 'ruby4' in train and val")
+
+
 def test_a_shop_is_learned_packed_certified_judged_and_compared(
     loupe: Loupe, manifest: Path, tmp_path: Path
 ) -> None:
@@ -74,18 +87,27 @@ def test_a_shop_is_learned_packed_certified_judged_and_compared(
         "stages = [{ until = 1.0, size_px = 64 }]\n[preprocess]\nsize_wh = [64, 64]\n"
     )
     run, bundle, data = tmp_path / "run", tmp_path / "bundle", ("--data", manifest)
-    given = ("--text", "title", "--attributes", "size", "--recipe", recipe)
+    given = ("--text", TITLES, "--attributes", "size", "--recipe", recipe)
 
-    trained = loupe("train", *data, "--out", run, *ASKED, *given, "--json")
+    before = lessons(
+        tmp_path / "before",
+        read_shop(shop(tmp_path / "old", each=1, seed=2, title_column=TITLES)).items,
+        title_column=TITLES,
+    )
+    trained = loupe("train", *data, "--corrected", before, "--out", run, *ASKED, *given, "--json")
     judged = loupe("evaluate", run, *data, "--slice-by", "size", "--json")
     exported = loupe("export", run, "--out", bundle, "--json")
     certified = loupe("certify", bundle, *data, "--max-escape", "0.4", "--confidence", "0.6", "--json")
     measured = loupe("evaluate", bundle, *data, "--split", "val", "--json")
     shutil.copytree(bundle, tmp_path / "other")
-    compared = loupe("catalog", "compare", bundle, tmp_path / "other", *data, "--json")
+    known = loupe("evaluate", bundle, *data, "--split", "train", "--json")
+    later = read_shop(shop(tmp_path / "later", each=2, seed=1, title_column=TITLES)).items
+    corrections = ("--corrected", lessons(tmp_path / "corrections", later, title_column=TITLES))
+    compared = loupe("catalog", "compare", bundle, tmp_path / "other", *data, *corrections, "--json")
 
     assert [one.code for one in (trained, judged, exported, certified, measured, compared)] == [0] * 6
     assert trained.json["measure"] == "accuracy"
+    assert sum(trained.json["pictures"].values()) == known.json["n"] + 5, "one of each kind was corrected"
     assert set(judged.json["subsets"]) == {
         "image", "text", "attributes", "image+text", "image+attributes", "text+attributes", "image+text+attributes",
     }  # fmt: skip
@@ -93,4 +115,7 @@ def test_a_shop_is_learned_packed_certified_judged_and_compared(
     assert certified.json["openings"] == 1
     assert len(certified.json["files"]["model.onnx"]["promises"]["image"]) == len(LEVELS)
     assert measured.json["n"] == 20
+    assert "learned from" not in measured.err
+    assert f"{known.json['n']} of these pictures were learned from" in known.err
     assert (compared.json["publish"], compared.json["test"]["kind"]["p_value"]) == (False, 1.0)
+    assert (compared.json["test"]["kind"]["n"], compared.json["corrected"]["kind"]["n"]) == (20, len(later))

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from vision.catalog.bulk.parquet import SUFFIX, load_pyarrow
-from vision.errors import ManifestError
+from vision.errors import CatalogError, ImageError, ManifestError
 
 BETWEEN_PATHS: Final = "|"
 _ID: Final = "id"
 _PATHS: Final = ("paths", "path")
 _ROWS_AT_ONCE: Final = 1024
+_CELL_CHARS: Final = 1 << 26  # more is an open quote rather than a title
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,23 @@ def count_rows(file: Path, columns: Columns) -> tuple[int, Mapping[int, int]]:
     return count, again
 
 
+def photos_of(row: Row, images: Path, again: Mapping[int, int]) -> tuple[Path, ...]:
+    """Where a row's photos lie below `images`; `again` is what `count_rows` told.
+
+    Raises:
+        CatalogError: its id is missing, or came before.
+        ImageError: a path leads out of the folder.
+    """
+    if not row.id:
+        raise CatalogError("id: expected one, found none")
+    if row.number in again:
+        raise CatalogError(f"id: expected each once, found '{row.id}' in row {again[row.number]} already")
+    for path in map(Path, row.paths):
+        if path.is_absolute() or ".." in path.parts:
+            raise ImageError(f"path: expected one below the folder of images, found '{path}'")
+    return tuple(images / path for path in row.paths)
+
+
 def digest(file: Path) -> str:
     """SHA-256 of the file.
 
@@ -156,6 +174,18 @@ def _lines(file: Path) -> Iterator[list[str]]:
     """A CSV's lines that are not empty."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as source:
-            yield from (line for line in csv.reader(source, strict=True) if line)
+            reader = csv.reader(source, strict=True)
+            while (line := _next(reader)) is not None:
+                if line:
+                    yield line
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ManifestError(f"{file}: expected a CSV in UTF-8 that can be read: {error}") from error
+
+
+def _next(reader: Iterator[list[str]]) -> list[str] | None:
+    """The next line, however long a cell is up to `_CELL_CHARS`: by the module's own limit, which counts for the process, one would refuse the table."""
+    usual = csv.field_size_limit(_CELL_CHARS)
+    try:
+        return next(reader, None)
+    finally:
+        csv.field_size_limit(usual)

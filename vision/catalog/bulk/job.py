@@ -17,10 +17,10 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
-from vision.catalog.bulk.items import Columns, Row, count_rows, digest, read_rows
+from vision.catalog.bulk.items import Columns, Row, count_rows, digest, photos_of, read_rows
 from vision.catalog.bulk.products import Categorizes, Load, Product
 from vision.catalog.bulk.results import Record, part_text, read_part, record, write_results
-from vision.errors import CatalogError, ImageError, SettingsError, StorageError
+from vision.errors import SettingsError, StorageError
 from vision.files import held, remove_unfinished, write_bytes, write_json
 from vision.image import read_bytes
 
@@ -100,8 +100,16 @@ def run(job: Job, advance: Callable[[int, int], None] = lambda _done, _all: None
         for part in parts:
             account.statuses.update(one["status"] for one in read_part(part))
         write_results(job.out, parts, job.by.levels)
-        shutil.rmtree(job.folder)
+        _remove(job.folder)
     return account
+
+
+def _remove(folder: Path) -> None:
+    """The note goes after the parts: parts without it would be taken for somebody else's if a kill comes between."""
+    for part in folder.glob("*part-*"):  # unfinished ones as well
+        part.unlink()
+    (folder / _JOB).unlink()
+    shutil.rmtree(folder)
 
 
 @contextmanager
@@ -110,13 +118,17 @@ def _begun(job: Job) -> Iterator[None]:
     note = job.folder / _JOB
     try:
         job.folder.mkdir(parents=True, exist_ok=True)
-        others = [one.name for one in job.folder.iterdir() if one.name != _LOCK]
+        names = {one.name for one in job.folder.iterdir()}
     except OSError as error:
         raise StorageError(f"{job.folder}: cannot be written: {error.strerror}") from error
-    if others and not note.exists():
+    others = {
+        one for one in names if one != _LOCK and not one.startswith(f".{_JOB}-")
+    }  # of a killed beginning
+    if others and _JOB not in names:
         raise StorageError(f"{job.folder}: expected no folder or a job's, found one with '{min(others)}'")
     with held(job.folder / _LOCK):
         remove_unfinished(job.out)
+        remove_unfinished(note)
         if note.exists():
             _check_same(job)
         else:
@@ -162,18 +174,8 @@ def _product(images: Path, row: Row, again: Mapping[int, int]) -> Product:
     """A row with its photos.
 
     Raises:
-        CatalogError: its id is missing, or came before.
-        ImageError: a photo is not there.
+        CatalogError: as `photos_of`.
+        ImageError: as `photos_of`, or a photo is not there.
     """
-    if not row.id:
-        raise CatalogError("id: expected one, found none")
-    if row.number in again:
-        raise CatalogError(f"id: expected each once, found '{row.id}' in row {again[row.number]} already")
-    photos = tuple(read_bytes(_below(images, path)) for path in row.paths)
+    photos = tuple(read_bytes(path) for path in photos_of(row, images, again))
     return Product(photos=photos, title=row.title, attributes=row.attributes)
-
-
-def _below(images: Path, path: str) -> Path:
-    if Path(path).is_absolute() or ".." in Path(path).parts:
-        raise ImageError(f"path: expected one below the folder of images, found '{path}'")
-    return images / path

@@ -119,6 +119,7 @@ def test_what_is_wrong_with_a_row_is_kept_with_it(
             "expected one below the folder of images, found '../photos",
         ),
         "rooted": ({"path": "/etc/passwd"}, "expected one below the folder of images, found '/etc/passwd'"),
+        "long": ({"title": "x" * 200_000}, "title: expected at most 10000 characters, found 200000"),
         "folder": ({"path": "."}, "cannot be read: Is a directory"),
         "good": ({}, "id: expected each once, found 'good' in row 1 already"),
         "": ({}, "id: expected one, found none"),
@@ -232,6 +233,41 @@ def test_somebody_elses_folder_is_left_alone(tmp_path: Path, images: Path, certi
     with pytest.raises(StorageError, match=r"expected no folder or a job's, found one with 'diary\.txt'"):
         run(job)
     assert (job.folder / "diary.txt").exists()
+
+
+def test_a_kill_while_the_job_was_being_noted_needs_no_hand(
+    tmp_path: Path, images: Path, certified: Categorizer
+) -> None:
+    job = job_of(tmp_path, images, Here(certified), items=table(tmp_path / "items.csv", rows(3)))
+    job.folder.mkdir()
+    for name in ("lock", ".job.json-abcd1234"):
+        (job.folder / name).touch()
+    assert run(job).rows == 3
+    assert not job.folder.exists()
+
+
+@pytest.mark.parametrize("step", range(4))  # before each of three parts, and before the note
+def test_a_kill_at_any_step_of_tidying_up_needs_no_hand(
+    begun: Job, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    (begun.folder / ".part-000009.jsonl-abcd1234").touch()  # of an earlier kill
+    removed: list[Path] = []
+    unlink = Path.unlink
+
+    def killed(path: Path, missing_ok: bool = False) -> None:
+        if path.name == "job.json" or path.name.startswith("part-"):
+            if len(removed) == step:
+                raise KeyboardInterrupt
+            removed.append(path)
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(begun)
+    assert len(results(begun.out)) == MANY
+    assert run(begun).rows == MANY
+    assert not begun.folder.exists()
 
 
 def test_two_at_work_on_the_same_results_are_refused(begun: Job) -> None:
