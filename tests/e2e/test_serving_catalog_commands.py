@@ -178,7 +178,9 @@ def test_corrections_become_a_manifest_to_train_on(loupe: Loupe, tmp_path: Path)
     wrong = loupe("kim", "feedback", "learn0", "kind=sandal", expect=2)
     denied = loupe("kim", "lessons", "--out", tmp_path / "out", expect=1)
     taken = loupe("ada", "lessons", "--out", tmp_path / "out")
+    of_another = loupe("ada", "lessons", "--model", "another", "--out", tmp_path / "other")
 
+    assert of_another["corrections"] == 0
     assert kept["category"]["levels"][2]["label"] == "sneakers"
     assert given["labels"] == {"department": "footwear", "family": "shoes", "kind": "sandals"}
     assert (given["by"], given["state"]) == ("kim", "accepted")

@@ -61,6 +61,12 @@ def lessons(
     disputed: Annotated[
         bool, typer.Option("--disputed", help="List what people disagree on instead.")
     ] = False,
+    model: Annotated[
+        str,
+        typer.Option(
+            help="Of the products that this model has placed; else of all. Give it where several are served."
+        ),
+    ] = "",
     server: ServerOption = HERE,
     token_file: TokenFileOption = None,
     tls_ca: TlsCaOption = None,
@@ -79,7 +85,7 @@ def lessons(
     if not disputed and out is None:
         raise SettingsError("expected --out or --disputed, found neither")
     with open_client(place) as client:
-        found = client.catalog.export_feedback(disputed=disputed, photos=not disputed)
+        found = client.catalog.export_feedback(model=model, disputed=disputed, photos=not disputed)
     counts = {
         "corrections": found.corrections,
         "hard_cases": found.hard_cases,
