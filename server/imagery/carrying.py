@@ -16,11 +16,19 @@ from pydantic import ValidationError
 
 from server.imagery.ports import Image, Sitting, Studio
 from server.imagery.pulse import Pulse, Stop
-from server.storage.blobs import Blobs
+from server.storage.blobs import Blobs, DamagedError
 from server.storage.imagery_jobs import Candidate
 from server.storage.imagery_queue import ImageryQueue, Lease, LeaseLostError, Made, Work
 from server.storage.imagery_tables import AttemptEnd
-from vision.errors import CancelledError, ImageryError, InputError, LoupeError, StorageError
+from vision.errors import (
+    CancelledError,
+    DeviceError,
+    ImageryError,
+    InputError,
+    LoupeError,
+    MissingExtraError,
+    StorageError,
+)
 from vision.image import encode_jpeg
 from vision.imagery.brief import Brief
 from vision.imagery.review import State
@@ -28,6 +36,8 @@ from vision.imagery.scenes.scene import Step
 
 _TELL_EVERY_S: Final = 0.5
 _UNFINISHED: Final = frozenset({State.DRAFT, State.GENERATED})
+# What keeps this worker from any order like this one, and says nothing of the order itself.
+_OWN: Final = (StorageError, DeviceError, MissingExtraError)
 _LOG: Final = structlog.get_logger("server.imagery.worker")
 
 
@@ -84,6 +94,10 @@ class Carrying:
             return Ended(outcome=AttemptEnd.LOST)
         except CancelledError as error:
             return _stopped(pulse.stop, error)
+        except DamagedError as error:
+            return Ended(outcome=AttemptEnd.FAILED, reason=str(error), again=True)
+        except _OWN as error:
+            return Ended(outcome=AttemptEnd.RETURNED, reason=str(error))
         except InputError as error:  # the same again would fail again
             return Ended(outcome=AttemptEnd.FAILED, reason=str(error))
         except LoupeError as error:
@@ -159,7 +173,7 @@ class Carrying:
 
     def _master(self, candidate: Candidate) -> bytes:
         if candidate.master_sha256 is None:
-            raise StorageError(
+            raise DamagedError(
                 f"job '{candidate.job_id}', candidate {candidate.number}: expected its master, found none"
             )
         return self._blobs.get(candidate.master_sha256)
