@@ -27,6 +27,7 @@ from vision.errors import (
     InputError,
     LoupeError,
     MissingExtraError,
+    SettingsError,
     StorageError,
 )
 from vision.image import encode_jpeg
@@ -37,7 +38,7 @@ from vision.imagery.scenes.scene import Step
 _TELL_EVERY_S: Final = 0.5
 _UNFINISHED: Final = frozenset({State.DRAFT, State.GENERATED})
 # What keeps this worker from any order like this one, and says nothing of the order itself.
-_OWN: Final = (StorageError, DeviceError, MissingExtraError)
+_OWN: Final = (StorageError, DeviceError, MissingExtraError, SettingsError)
 _LOG: Final = structlog.get_logger("server.imagery.worker")
 
 

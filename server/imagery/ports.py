@@ -64,11 +64,17 @@ class Studio(Protocol):
         """On which seconds are spent, such as `cpu` or `cuda`."""
         ...
 
+    @property
+    def generators(self) -> Sequence[str]:
+        """The scene models that it has; orders of others are left to other workers."""
+        ...
+
     def sit(self, photo: bytes, mask: bytes | None, brief: Brief) -> Sitting:
         """Get ready for a brief; its scene model is loaded unless it is the one that is.
 
         Raises:
             InputError: photo, mask or brief cannot be used.
+            SettingsError, DeviceError, MissingExtraError: this worker cannot; another may.
         """
         ...
 

@@ -6,7 +6,7 @@ the server but the database and the pictures.
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -32,14 +32,12 @@ class Habits:
         name: as it is recorded; of no other worker that runs.
         lease_s: after how long without a heartbeat an order is taken for lost.
         poll_s: how long it waits before it looks again where no order waits; where it had to give one back, longer each time.
-        generators: take only orders of these; absent: of all.
         once: leave when no order waits.
     """
 
     name: str
     lease_s: float = 30.0
     poll_s: float = 0.5
-    generators: Sequence[str] | None = None
     once: bool = False
 
 
@@ -97,5 +95,5 @@ class Worker:
             device=self._studio.device,
             now=datetime.now(UTC),
             lease=timedelta(seconds=self._habits.lease_s),
-            generators=self._habits.generators,
+            generators=self._studio.generators,
         )

@@ -68,12 +68,11 @@ class GreyStudio:
     device: str = "cpu"
     at_step: Callable[[int, int], None] = lambda _, __: None
     at_check: Callable[[], None] = lambda: None
+    generators: tuple[str, ...] = ("grey",)
     made: list[int] = field(default_factory=list)
     cleared: int = 0
 
     def sit(self, photo: bytes, mask: bytes | None, brief: Brief) -> "GreySitting":
-        if brief.generator != "grey":
-            raise ImageryError(f"generator: expected grey, found {brief.generator}")
         return GreySitting(self, decode(photo).image_hwc, sha256(photo), brief)
 
     def clear(self) -> None:

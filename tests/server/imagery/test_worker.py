@@ -21,7 +21,7 @@ from server.storage.imagery_queue import ImageryQueue
 from server.storage.imagery_tables import AttemptEnd, JobState
 from tests.server.imagery.parts import GreyStudio, brief, photo
 from tests.server.storage.images import order
-from vision.errors import DeviceError, LoupeError, MissingExtraError
+from vision.errors import DeviceError, LoupeError, MissingExtraError, SettingsError
 from vision.image import decode
 from vision.imagery.manifest import Manifest
 from vision.imagery.review import Act, State
@@ -163,10 +163,15 @@ def test_a_photo_that_is_none_fails_its_order_at_once_and_says_why(world: World)
     assert world.jobs.find(good.id).state is JobState.DONE
 
 
-def test_an_unknown_generator_fails_its_order_and_names_it(world: World) -> None:
-    job = world.place(generator="studio-9000")
-    world.work(GreyStudio())
-    assert world.jobs.find(job.id).reason == "generator: expected grey, found studio-9000"
+def test_an_order_for_a_scene_model_that_this_worker_has_not_is_left_to_another(world: World) -> None:
+    job, own = world.place(generator="studio-9000"), world.place()
+
+    assert world.work(GreyStudio()) == {AttemptEnd.DONE: 1}
+    assert world.jobs.find(own.id).state is JobState.DONE
+    assert world.jobs.find(job.id).attempt == 0
+
+    assert world.work(GreyStudio(generators=("studio-9000",))) == {AttemptEnd.DONE: 1}
+    assert world.jobs.find(job.id).state is JobState.DONE
 
 
 def test_no_memory_is_said_tried_again_and_bounded_and_what_was_made_stays(world: World) -> None:
@@ -234,7 +239,12 @@ def test_a_damaged_photo_fails_its_order_once_that_was_tried_again(world: World,
 
 
 @pytest.mark.parametrize(
-    "fault", [DeviceError("cuda: expected a GPU, found none"), MissingExtraError("diffusion", "torch")]
+    "fault",
+    [
+        DeviceError("cuda: expected a GPU, found none"),
+        MissingExtraError("diffusion", "torch"),
+        SettingsError("dtype: expected float32, found float23"),
+    ],
 )
 def test_what_one_worker_lacks_is_not_put_down_to_the_order(world: World, fault: LoupeError) -> None:
     job = world.place(count=1)

@@ -16,9 +16,11 @@ from tests.vision.imagery.diffusion.checkpoints import (
     stable_diffusion,
     stable_diffusion_xl,
 )
-from vision.errors import CancelledError, DeviceError, ImageryError
+from vision.errors import CancelledError, DeviceError, ImageryError, SettingsError
 from vision.image import Pixels
+from vision.imagery import create
 from vision.imagery.brief import Layout, Light
+from vision.imagery.diffusion import pipelines
 from vision.imagery.diffusion.opening import open_generator
 from vision.imagery.scenes.scene import Kept, SceneAsk, Step
 
@@ -328,9 +330,14 @@ def test_bfloat16_paints_too_and_says_so(plain: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "error", "complaint"),
     [
-        ({"dtype": "int8"}, ImageryError, r"dtype: expected one of float32, float16, bfloat16, found 'int8'"),
-        ({"device": "tpu"}, ImageryError, r"device: expected cpu, cuda or cuda:N, found 'tpu'"),
-        ({"offload": True}, ImageryError, r"offload: expected with a GPU alone"),
+        (
+            {"dtype": "int8"},
+            SettingsError,
+            r"dtype: expected one of float32, float16, bfloat16, found 'int8'",
+        ),
+        ({"device": "tpu"}, SettingsError, r"device: expected cpu, cuda or cuda:N, found 'tpu'"),
+        ({"device": "cuda:x"}, SettingsError, r"device: expected cpu, cuda or cuda:N, found 'cuda:x'"),
+        ({"offload": True}, SettingsError, r"offload: expected with a GPU alone"),
     ],
 )
 def test_machinery_that_is_not_there_is_named(
@@ -345,6 +352,18 @@ def test_a_gpu_that_is_not_there_is_named(plain: Path, monkeypatch: pytest.Monke
 
     with pytest.raises(DeviceError, match=r"cuda: expected a GPU that torch can use, found none"):
         open_generator(plain, device="cuda")
+
+
+def test_a_gpu_beyond_those_that_there_are_is_named(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+
+    with pytest.raises(DeviceError, match=r"cuda:2: expected a GPU that torch can use, found 2"):
+        open_generator(plain, device="cuda:2")
+
+
+def test_a_worker_that_loads_no_torch_knows_the_same_types_of_numbers() -> None:
+    assert tuple(pipelines.DTYPES) == create.DTYPES
 
 
 def test_nothing_is_fetched_from_a_hub_unless_that_is_allowed() -> None:
