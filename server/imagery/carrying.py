@@ -6,7 +6,7 @@ here knows what a scene model is.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -27,6 +27,7 @@ from vision.errors import (
     InputError,
     LoupeError,
     MissingExtraError,
+    RefusedError,
     SettingsError,
     StorageError,
 )
@@ -90,7 +91,7 @@ class Carrying:
 
     def _ended(self, work: Work, pulse: Pulse) -> Ended:
         try:
-            self._carry_out(work, pulse)
+            refused = self._carry_out(work, pulse)
         except LeaseLostError:
             return Ended(outcome=AttemptEnd.LOST)
         except CancelledError as error:
@@ -102,38 +103,47 @@ class Carrying:
         except InputError as error:  # the same again would fail again
             return Ended(outcome=AttemptEnd.FAILED, reason=str(error))
         except LoupeError as error:
-            return Ended(outcome=AttemptEnd.FAILED, reason=str(error), again=True)
+            reason = str(error)
         except Exception as error:  # noqa: BLE001  (the worker's loop: a fault of one order must not end the worker)
             _LOG.error("failed", job=work.lease.job_id, exc_info=error)
             reason = _told(error)
         else:
-            return Ended(outcome=AttemptEnd.DONE)
+            ended = AttemptEnd.FAILED if len(refused) == len(work.candidates) else AttemptEnd.DONE
+            return Ended(outcome=ended, reason="; ".join(refused))
         self._studio.clear()  # outside of the handler, whose error holds on to what was being made
         return Ended(outcome=AttemptEnd.FAILED, reason=reason, again=True)
 
-    def _carry_out(self, work: Work, pulse: Pulse) -> None:
+    def _carry_out(self, work: Work, pulse: Pulse) -> Sequence[str]:
+        """Gives why candidates were refused; they stay drafts, and the others are made."""
         unfinished = [one for one in work.candidates if one.state in _UNFINISHED]
         if not unfinished:
-            return
+            return ()
         pulse.go_on()
         pulse.begin(unfinished[0].number)  # getting ready is spent on the first one
-        sitting = self._sit(work)
+        sitting, refused = self._sit(work), []
         for candidate in unfinished:
             pulse.go_on()
             number = candidate.number
             if number != unfinished[0].number:
                 pulse.begin(number)
-            if candidate.state is State.DRAFT:
-                image = sitting.make(number, self._telling(work.lease, number, pulse))
-                master_png = image.master_png
-                self._keep(work.lease, number, image, sitting, pulse)
-            else:
-                master_png = self._master(candidate)
-            reports = sitting.check(master_png)
-            pulse.finish(number)
-            self._queue.checked(
-                work.lease, number, reports, now=datetime.now(UTC), spent_s=pulse.spent_s(number)
-            )
+            try:
+                self._finish(work.lease, candidate, sitting, pulse)
+            except RefusedError as error:
+                pulse.finish(number)
+                refused.append(f"candidate {number}: {error}")
+        return refused
+
+    def _finish(self, lease: Lease, candidate: Candidate, sitting: Sitting, pulse: Pulse) -> None:
+        number = candidate.number
+        if candidate.state is State.DRAFT:
+            image = sitting.make(number, self._telling(lease, number, pulse))
+            master_png = image.master_png
+            self._keep(lease, number, image, sitting, pulse)
+        else:
+            master_png = self._master(candidate)
+        reports = sitting.check(master_png)
+        pulse.finish(number)
+        self._queue.checked(lease, number, reports, now=datetime.now(UTC), spent_s=pulse.spent_s(number))
 
     def _sit(self, work: Work) -> Sitting:
         try:

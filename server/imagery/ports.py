@@ -43,7 +43,8 @@ class Sitting(Protocol):
         """Make a candidate. What `on_step` raises passes through.
 
         Raises:
-            InputError: it cannot be made, however often it is tried.
+            RefusedError: this one cannot be made, however often it is tried; others may.
+            InputError: none can.
         """
         ...
 

@@ -110,7 +110,9 @@ def make(
     """Make candidate `number`, counted from 1, and have its lock verified by another process.
 
     Raises:
+        RefusedError: the generator's own checker objects to this candidate; others may do.
         InputError: the generator cannot carry out the brief.
+        OutOfMemoryError: there is not enough memory for the scene.
         GuardError: the product's pixels were changed, or that they were not cannot be proven; such a candidate is not handed out.
         CancelledError: raised by `on_step`.
     """

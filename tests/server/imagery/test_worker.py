@@ -21,7 +21,7 @@ from server.storage.imagery_queue import ImageryQueue
 from server.storage.imagery_tables import AttemptEnd, JobState
 from tests.server.imagery.parts import GreyStudio, brief, photo
 from tests.server.storage.images import order
-from vision.errors import DeviceError, LoupeError, MissingExtraError, SettingsError
+from vision.errors import DeviceError, LoupeError, MissingExtraError, RefusedError, SettingsError
 from vision.image import decode
 from vision.imagery.manifest import Manifest
 from vision.imagery.review import Act, State
@@ -190,6 +190,21 @@ def test_no_memory_is_said_tried_again_and_bounded_and_what_was_made_stays(world
     assert studio.cleared == 3
     assert studio.made == [1]
     assert world.states(job) == [State.CHECKED, State.DRAFT, State.DRAFT]
+
+
+def test_a_candidate_that_the_models_checker_refuses_costs_no_other_and_is_told(world: World) -> None:
+    job = world.place()
+
+    def refuse(number: int, step: int) -> None:
+        if number == 2:
+            raise RefusedError("seed 101: the checker objects")
+
+    assert world.work(GreyStudio(at_step=refuse)) == {AttemptEnd.DONE: 1}
+
+    found = world.jobs.find(job.id)
+    assert (found.state, found.reason) == (JobState.DONE, "candidate 2: seed 101: the checker objects")
+    assert world.states(job) == [State.CHECKED, State.DRAFT, State.CHECKED]
+    assert ImageryBooks(world.database).seconds(job.id).keys() == {1, 2, 3}
 
 
 def test_a_fault_that_passes_costs_one_turn(world: World) -> None:

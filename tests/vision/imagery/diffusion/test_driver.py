@@ -16,7 +16,13 @@ from tests.vision.imagery.diffusion.checkpoints import (
     stable_diffusion,
     stable_diffusion_xl,
 )
-from vision.errors import CancelledError, DeviceError, ImageryError, SettingsError
+from vision.errors import (
+    CancelledError,
+    DeviceError,
+    ImageryError,
+    RefusedError,
+    SettingsError,
+)
 from vision.image import Pixels
 from vision.imagery import create
 from vision.imagery.brief import Layout, Light
@@ -174,6 +180,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from tests.vision.imagery.diffusion.test_driver import *
+from vision.errors import OutOfMemoryError
 
 generator = open_generator(Path(sys.argv[1]))
 small = ask(size_wh=(64, 64))
@@ -183,7 +190,7 @@ resource.setrlimit(resource.RLIMIT_AS, (used + (256 << 20), resource.RLIM_INFINI
 try:
     generator._settings = generator._settings.model_copy(update={"native_px": 2048})
     generator.generate(ask(size_wh=(2048, 2048)), nothing)
-except ImageryError as error:
+except OutOfMemoryError as error:
     print(error)
 resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 generator._settings = generator._settings.model_copy(update={"native_px": 64})
@@ -269,7 +276,7 @@ def test_a_safety_checker_that_objects_ends_the_scene_with_a_reason(folder: Path
     add_safety_checker(folder, objects=True)
     generator = open_generator(folder)
 
-    with pytest.raises(ImageryError, match=r"the model's safety checker objects"):
+    with pytest.raises(RefusedError, match=r"the model's safety checker objects to the scene of seed 3"):
         generator.generate(ask(), nothing)
 
 
