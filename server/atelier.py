@@ -26,6 +26,7 @@ from server.web.site import PATH, Page, site
 from server.web.views import Views
 from vision.image import ImageLimits
 from vision.imagery.brief import PLAIN_WHITE, PROCEDURAL, STUDIO
+from vision.imagery.create import model_names
 from vision.imagery.cutout.photo import PHOTO_LIMITS
 
 _CARRIED: Final = (STUDIO, PROCEDURAL, PLAIN_WHITE)
@@ -76,12 +77,11 @@ def page_of(
         return await tokens.identify(token, datetime.now(UTC))
 
     desk = atelier.services.desk
-    models = config.imagery.models
-    named = sorted(one.name for one in models.iterdir() if one.is_dir()) if models and models.is_dir() else []
+    generators = (*_CARRIED, *model_names(config.imagery.models))
     page = Page(
         orders=atelier.services.orders,
         reviewing=atelier.services.reviewing,
-        views=Views(rule_sets=desk.rule_sets(), policies=desk.policies(), generators=(*_CARRIED, *named)),
+        views=Views(rule_sets=desk.rule_sets(), policies=desk.policies(), generators=generators),
         identify=identify,
         max_bytes=limits.max_bytes,
         hosts=config.imagery.page_hosts,

@@ -77,7 +77,7 @@ class Orders:
 
         Raises:
             ImageError: photo or mask is no picture, or outside the limits.
-            InputError: a rule set or label policy is unknown, or the id was used for another order.
+            InputError: a rule set, label policy or scene model is unknown, they contradict each other, or the id was used for another order.
             PermissionDeniedError: a waiver is asked for by nobody in particular.
             StorageError: it was not kept.
         """
@@ -88,12 +88,12 @@ class Orders:
         read_header(asked.photo, name="photo", limits=self._limits)
         if asked.mask is not None:
             read_header(asked.mask, name="mask", limits=self._limits)
-        self._desk.check_rules(asked.brief.rules)
         requester, now = user_of(by), datetime.now(UTC)
         if asked.waiver and not requester:
             raise PermissionDeniedError("design", "a waiver of the visible label", found="no token")
         waiver = waiver_of(requester, asked.waiver, now) if asked.waiver else None
         policy = self._desk.policy(asked.policy, waiver)
+        self._desk.check_order(asked.brief, policy, asked.photo)
         job, repeated = self._jobs.place(
             Order(
                 id=uuid.uuid4().hex,

@@ -115,11 +115,11 @@ class Exported(Protocol):
 class Desk(Protocol):
     """What the server uses of `vision.imagery`, without torch. Calls block; an event loop makes them in a thread."""
 
-    def check_rules(self, names: Sequence[str]) -> None:
-        """See that there are such rule sets.
+    def check_order(self, brief: Brief, policy: Mapping[str, JsonValue], photo: bytes) -> None:
+        """See that images of an order could be exported, as far as that can be told before they are made.
 
         Raises:
-            InputError: one is unknown.
+            InputError: a rule set or scene model is unknown, or rules, label policy and scene model contradict each other.
         """
         ...
 

@@ -162,6 +162,9 @@ class PlainDesk:
     version: int = 1
     files: int = 0
 
+    def check_order(self, brief: Brief, policy: Mapping[str, JsonValue], photo: bytes) -> None:
+        self.check_rules(brief.rules)
+
     def check_rules(self, names: Sequence[str]) -> None:
         for name in names:
             if name not in RULES:
