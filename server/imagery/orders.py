@@ -22,6 +22,7 @@ from server.storage.imagery_jobs import Candidate, ImageryJobs, Job, Order, Want
 from vision.errors import PermissionDeniedError
 from vision.image import ImageLimits, read_header
 from vision.imagery.brief import Brief
+from vision.imagery.cutout.mask import check_mask
 from vision.imagery.review import Event, State
 
 _LOOK_EVERY_S: Final = 0.25
@@ -77,7 +78,7 @@ class Orders:
 
         Raises:
             ImageError: photo or mask is no picture, or outside the limits.
-            InputError: a rule set, label policy or scene model is unknown, they contradict each other, or the id was used for another order.
+            InputError: the mask does not fit the photo, a rule set, label policy or scene model is unknown, they contradict each other, or the id was used for another order.
             PermissionDeniedError: a waiver is asked for by nobody in particular.
             StorageError: it was not kept.
         """
@@ -85,9 +86,10 @@ class Orders:
         return await self.show(job.id), repeated
 
     def _place(self, asked: Asked, by: Principal) -> tuple[Job, bool]:
-        read_header(asked.photo, name="photo", limits=self._limits)
+        photo = read_header(asked.photo, name="photo", limits=self._limits)
         if asked.mask is not None:
             read_header(asked.mask, name="mask", limits=self._limits)
+            check_mask(asked.mask, photo.size_wh)
         requester, now = user_of(by), datetime.now(UTC)
         if asked.waiver and not requester:
             raise PermissionDeniedError("design", "a waiver of the visible label", found="no token")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import update
 
@@ -21,6 +22,7 @@ from server.storage.imagery_jobs import Candidate, ImageryJobs, Wanted
 from server.storage.imagery_queue import ImageryQueue
 from server.storage.imagery_retention import sweep_imagery
 from server.storage.imagery_tables import JobState, imagery_candidates
+from tests.pictures import encoded
 from tests.server.imagery.parts import GreyStudio, PlainDesk, brief, photo
 from vision.errors import (
     ImageError,
@@ -116,10 +118,20 @@ async def test_an_order_is_kept_with_who_asked_and_the_same_request_is_the_same_
 
 
 async def test_what_cannot_be_carried_out_is_refused_before_it_is_kept(house: House) -> None:
-    good = photo()
+    good, lossy = photo(), encoded(np.full((80, 80), 255, np.uint8), "JPEG")
     for asked, kind, words in (
         (Asked(brief=brief(), photo=b"no picture"), ImageError, "photo: expected one of JPEG"),
         (Asked(brief=brief(), photo=good, mask=b"no picture"), ImageError, "mask: expected one of JPEG"),
+        (
+            Asked(brief=brief(), photo=photo(side=80), mask=lossy),
+            ImageryError,
+            "mask: expected a PNG, found JPEG",
+        ),
+        (
+            Asked(brief=brief(), photo=photo(side=80), mask=photo(side=90)),
+            ImageryError,
+            "mask: expected 80x80 px",
+        ),
         (Asked(brief=brief(rules=("square", "round")), photo=good), ImageryError, "found 'round'"),
         (Asked(brief=brief(), photo=good, policy="nowhere"), ImageryError, "label policy: expected one of"),
         (

@@ -277,6 +277,7 @@ def test_every_answer_forbids_what_the_page_does_not_need(kim: Visitor) -> None:
         assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
         assert "unsafe" not in policy
         assert answer.headers["x-content-type-options"] == "nosniff"
+    assert 'name="mask" accept="image/png"' in kim.get().text  # what else is a mask is refused
     assert "http" not in kim.get().text.replace("http://www.w3.org", "")
     assert not re.search(r"<script(?! src)|\son\w+=|style=", kim.get(path).text)
 
