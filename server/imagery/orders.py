@@ -86,6 +86,7 @@ class Orders:
         return await self.show(job.id), repeated
 
     def _place(self, asked: Asked, by: Principal) -> tuple[Job, bool]:
+        brief = asked.brief.carried_out()
         photo = read_header(asked.photo, name="photo", limits=self._limits)
         if asked.mask is not None:
             read_header(asked.mask, name="mask", limits=self._limits)
@@ -95,17 +96,17 @@ class Orders:
             raise PermissionDeniedError("design", "a waiver of the visible label", found="no token")
         waiver = waiver_of(requester, asked.waiver, now) if asked.waiver else None
         policy = self._desk.policy(asked.policy, waiver)
-        self._desk.check_order(asked.brief, policy, asked.photo)
+        self._desk.check_order(brief, policy, asked.photo)
         job, repeated = self._jobs.place(
             Order(
                 id=uuid.uuid4().hex,
                 requester=requester,
                 request_id=asked.request_id,
                 payload_sha256=_digest(asked),
-                name=asked.name.strip() or asked.brief.scene[:60],
-                brief=asked.brief.model_dump(mode="json"),
-                generator=asked.brief.generator,
-                count=asked.brief.count,
+                name=asked.name.strip() or brief.scene[:60],
+                brief=brief.model_dump(mode="json"),
+                generator=brief.generator,
+                count=brief.count,
                 policy=policy,
                 photo_sha256=self._blobs.put(asked.photo),
                 mask_sha256=None if asked.mask is None else self._blobs.put(asked.mask),

@@ -34,6 +34,7 @@ from vision.errors import (
     StorageError,
 )
 from vision.image import ImageLimits
+from vision.imagery.brief import PLAIN_WHITE
 from vision.imagery.review import Act, State
 
 pytestmark = pytest.mark.asyncio
@@ -115,6 +116,12 @@ async def test_an_order_is_kept_with_who_asked_and_the_same_request_is_the_same_
     assert await house.orders.picture(first.job.photo_sha256) == photo()
     with pytest.raises(InputError, match="request_id 'r1': expected the content it was first used with"):
         await house.orders.place(Asked(brief=brief(seed=5), photo=photo(), request_id="r1"), KIM)
+
+
+async def test_plain_white_is_no_scene_for_any_model_to_paint(house: House) -> None:
+    shown, _ = await house.orders.place(Asked(brief=brief(scene=" plain-white"), photo=photo()), KIM)
+    assert (shown.job.generator, shown.job.brief["generator"]) == (PLAIN_WHITE, PLAIN_WHITE)
+    assert brief().carried_out() == brief()
 
 
 async def test_what_cannot_be_carried_out_is_refused_before_it_is_kept(house: House) -> None:
