@@ -19,7 +19,7 @@ from server.storage.imagery_books import Export, ImageryBooks, went_out
 from server.storage.imagery_events import ImageryEvents
 from server.storage.imagery_jobs import Candidate, ImageryJobs, Job
 from vision.errors import InputError, NotFoundError, StateError, StorageError
-from vision.imagery.manifest import Manifest
+from vision.imagery.manifest import parse_manifest
 from vision.imagery.review import Act, Event, State
 
 _ROLES = {
@@ -172,15 +172,14 @@ class Reviewing:
         return self._jobs.find(job_id), self._jobs.candidate(job_id, number)
 
     def _subject(self, job: Job, candidate: Candidate) -> Subject:
+        name = f"job '{job.id}', candidate {candidate.number}"
         if candidate.master_sha256 is None or candidate.alpha_sha256 is None:
-            raise NotFoundError(
-                f"job '{job.id}', candidate {candidate.number}: expected its pictures, found none"
-            )
+            raise NotFoundError(f"{name}: expected its pictures, found none")
         return Subject(
             master_png=self._blobs.get(candidate.master_sha256),
             photo=self._blobs.get(job.photo_sha256),
             alpha_png=self._blobs.get(candidate.alpha_sha256),
-            manifest=Manifest.model_validate_json(candidate.manifest),
+            manifest=parse_manifest(candidate.manifest, name=name),
             policy=job.policy,
         )
 

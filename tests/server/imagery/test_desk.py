@@ -116,6 +116,12 @@ def test_an_approval_is_of_master_rules_policy_and_manifest_alike() -> None:
     assert desk.approval(subject()) in digests
 
 
+def test_a_policy_that_cannot_be_read_is_named_by_its_field() -> None:
+    kept = {name: getattr(subject(), name) for name in Subject.__slots__}
+    with pytest.raises(ImageryError, match="label policy: version: Field required"):
+        open_desk(Imagery()).approval(Subject(**kept | {"policy": {"name": "cn"}}))
+
+
 def test_without_a_certificate_nothing_is_exported_and_it_says_how_to_get_one(tmp_path: Path) -> None:
     desk = open_desk(Imagery())
     with pytest.raises(StateError, match=r"expected a certificate to sign with .*loupe imagery keygen"):

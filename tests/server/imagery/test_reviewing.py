@@ -291,6 +291,18 @@ async def test_another_manifest_voids_the_approval(house: House) -> None:
         await house.export(job_id)
 
 
+async def test_a_manifest_that_cannot_be_read_is_neither_approved_nor_exported_and_named(
+    house: House,
+) -> None:
+    job_id = await house.approved()
+    house.tamper(job_id, manifest="{}")
+    with pytest.raises(StateError, match=r"the approval is void.*candidate 1: brief: Field required"):
+        await house.export(job_id)
+    await house.decide(job_id, Act.PROPOSE, KIM)
+    with pytest.raises(ImageryError, match="candidate 1: brief: Field required"):
+        await house.decide(job_id, Act.APPROVE, ADA)
+
+
 async def test_a_master_that_is_gone_voids_the_approval_and_a_damaged_one_is_not_sent(house: House) -> None:
     job_id = await house.approved()
     master = house.jobs.candidate(job_id, 1).master_sha256
