@@ -53,7 +53,7 @@ def open_atelier(config: Imagery, database: Database, pool: DecodePool, limits: 
         ImageryError: the usual label policy cannot.
         StorageError: the folder of pictures cannot be made.
     """
-    blobs, desk = open_blobs(config.images), open_desk(config)
+    blobs, desk = open_blobs(config.images), open_desk(config, limits)
     jobs, events, books = ImageryJobs(database), ImageryEvents(database), ImageryBooks(database)
     services = ImageryServices(
         orders=Orders(

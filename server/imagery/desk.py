@@ -13,10 +13,12 @@ from pydantic import JsonValue
 from server.config import Imagery
 from server.imagery.ports import Subject
 from vision.errors import ImageryError, MissingExtraError, StateError
+from vision.image import ImageLimits
 from vision.imagery.approval import approval_digest
 from vision.imagery.brief import Brief
 from vision.imagery.certificates import Signer, read_signer
 from vision.imagery.compliance import Picture, check_picture, rule_set, rule_sets
+from vision.imagery.compliance.metadata import LIMITS
 from vision.imagery.create import GENERATORS, model_names
 from vision.imagery.export import Exported, export
 from vision.imagery.exportable import check_exportable
@@ -34,12 +36,14 @@ class MarketDesk:
         producer: who offers the service, for labels that ask for it.
         signer: absent where nothing can be exported.
         models: the folder of scene models; absent where it is not known here which ones workers have.
+        limits: of pictures that are checked.
     """
 
     usual: str
     producer: str | None
     signer: Signer | None
     models: Path | None = None
+    limits: ImageLimits = LIMITS
 
     def check_order(self, brief: Brief, policy: Mapping[str, JsonValue], photo: bytes) -> None:
         known = (*GENERATORS, *model_names(self.models))
@@ -58,7 +62,7 @@ class MarketDesk:
         return policy.model_dump(mode="json")
 
     def check(self, image: bytes, rules: Sequence[str]) -> Sequence[Mapping[str, JsonValue]]:
-        sets, picture = [rule_set(name) for name in rules], Picture(image)
+        sets, picture = [rule_set(name) for name in rules], Picture(image, limits=self.limits)
         return [check_picture(picture, one).model_dump(mode="json") for one in sets]
 
     def approval(self, subject: Subject) -> str:
@@ -89,8 +93,11 @@ class MarketDesk:
         return exported, exported.report.model_dump(mode="json")
 
 
-def open_desk(config: Imagery) -> MarketDesk:
+def open_desk(config: Imagery, limits: ImageLimits = LIMITS) -> MarketDesk:
     """Read what the configuration names.
+
+    Args:
+        limits: of pictures that are checked.
 
     Raises:
         SettingsError: certificate or key cannot be used.
@@ -103,7 +110,11 @@ def open_desk(config: Imagery) -> MarketDesk:
             raise MissingExtraError("imagery", "c2pa")
         signer = read_signer(config.signing_chain, config.signing_key)
     desk = MarketDesk(
-        usual=config.label_policy, producer=config.producer or None, signer=signer, models=config.models
+        usual=config.label_policy,
+        producer=config.producer or None,
+        signer=signer,
+        models=config.models,
+        limits=limits,
     )
     desk.policy("", None)
     return desk

@@ -12,7 +12,7 @@ from server.imagery.ports import Subject
 from server.imagery.waivers import AGREEMENT, waiver_of
 from tests.server.imagery.parts import GreyStudio, brief, photo
 from vision.errors import ImageError, ImageryError, SettingsError, StateError
-from vision.image import decode
+from vision.image import ImageLimits, decode
 from vision.imagery.certificates import CHAIN, KEY, generate
 from vision.imagery.labels.carriers import encode
 from vision.imagery.labels.policy import LabelPolicy, Labels
@@ -44,6 +44,9 @@ def test_it_knows_the_marketplaces_and_the_usual_policy_comes_first() -> None:
     assert (reports[0]["rule_set"], reports[0]["status"]) == ("shopify", "warn")
     with pytest.raises(ImageError):
         desk.check(b"no picture", ("shopify",))
+    narrow = open_desk(Imagery(), ImageLimits(max_pixels=4000))
+    with pytest.raises(ImageError, match="4000"):
+        narrow.check(photo(side=64), ("shopify",))
 
 
 STUDIO_WORK = {"generator": "studio-64", "rules": ("google.merchant",)}
