@@ -34,7 +34,7 @@ _CARRIED: Final = (STUDIO, PROCEDURAL, PLAIN_WHITE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Atelier:
-    """What imagery is carried out by, and what has to be swept."""
+    """What imagery is carried out by, what has to be swept, and closed."""
 
     services: ImageryServices
     blobs: Blobs
@@ -44,8 +44,12 @@ class Atelier:
         """As `sweep_imagery`."""
         return await asyncio.to_thread(sweep_imagery, self.database, self.blobs, now=now)
 
+    def close(self) -> None:
+        """Let nothing more be checked."""
+        self.services.checking.close()
 
-def open_atelier(config: Imagery, database: Database, pool: DecodePool, limits: ImageLimits) -> Atelier:
+
+def open_atelier(config: Imagery, database: Database, limits: ImageLimits) -> Atelier:
     """Put the services together.
 
     Raises:
@@ -61,7 +65,7 @@ def open_atelier(config: Imagery, database: Database, pool: DecodePool, limits: 
         ),
         reviewing=Reviewing(jobs, events, books, blobs, desk),
         desk=desk,
-        pool=pool,
+        checking=DecodePool(1),
     )
     return Atelier(services=services, blobs=blobs, database=database)
 

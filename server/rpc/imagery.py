@@ -23,12 +23,16 @@ _USUAL_JOBS: Final = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageryServices:
-    """What the calls are carried out by."""
+    """What the calls are carried out by.
+
+    Attributes:
+        checking: of one thread: text is read in one picture at a time, and those who wait for that keep no photo of a line waiting.
+    """
 
     orders: Orders
     reviewing: Reviewing
     desk: Desk
-    pool: DecodePool
+    checking: DecodePool
 
 
 class ImageryRpc(imagery_pb2_grpc.ImageryServiceServicer):
@@ -91,7 +95,7 @@ class ImageryRpc(imagery_pb2_grpc.ImageryServiceServicer):
     async def CheckCompliance(
         self, request: imagery_pb2.CheckComplianceRequest, context: Context
     ) -> imagery_pb2.CheckComplianceResponse:
-        reports = await self._do.pool.run(
+        reports = await self._do.checking.run(
             lambda: self._do.desk.check(request.image, tuple(request.rule_sets)),
             deadline=current_call().deadline,
             lane=Lane.BULK,
