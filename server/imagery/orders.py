@@ -12,17 +12,21 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
 from typing import Any, Final
 
+from sqlalchemy import Connection
+
 from server.auth import Principal
 from server.imagery.ports import Desk
 from server.imagery.waivers import waiver_of
 from server.storage.blobs import Blobs
-from server.storage.imagery_books import ImageryBooks, Waiver
+from server.storage.imagery_books import ImageryBooks, waived
+from server.storage.imagery_books import Waiver as WaiverRow
 from server.storage.imagery_events import ImageryEvents
 from server.storage.imagery_jobs import Candidate, ImageryJobs, Job, Order, Wanted
 from vision.errors import PermissionDeniedError
 from vision.image import ImageLimits, read_header
 from vision.imagery.brief import Brief
 from vision.imagery.cutout.mask import check_mask
+from vision.imagery.labels.waiver import Waiver
 from vision.imagery.review import Event, State
 
 _LOOK_EVERY_S: Final = 0.25
@@ -97,33 +101,26 @@ class Orders:
         waiver = waiver_of(requester, asked.waiver, now) if asked.waiver else None
         policy = self._desk.policy(asked.policy, waiver)
         self._desk.check_order(brief, policy, asked.photo)
-        job, repeated = self._jobs.place(
-            Order(
-                id=uuid.uuid4().hex,
-                requester=requester,
-                request_id=asked.request_id,
-                payload_sha256=_digest(asked),
-                name=asked.name.strip() or brief.scene[:60],
-                brief=brief.model_dump(mode="json"),
-                generator=brief.generator,
-                count=brief.count,
-                policy=policy,
-                photo_sha256=self._blobs.put(asked.photo),
-                mask_sha256=None if asked.mask is None else self._blobs.put(asked.mask),
-                created_at=now,
-            )
+        order = Order(
+            id=uuid.uuid4().hex,
+            requester=requester,
+            request_id=asked.request_id,
+            payload_sha256=_digest(asked),
+            name=asked.name.strip() or brief.scene[:60],
+            brief=brief.model_dump(mode="json"),
+            generator=brief.generator,
+            count=brief.count,
+            policy=policy,
+            photo_sha256=self._blobs.put(asked.photo),
+            mask_sha256=None if asked.mask is None else self._blobs.put(asked.mask),
+            created_at=now,
         )
-        if waiver is not None and not repeated:
-            self._books.waive(
-                Waiver(
-                    job_id=job.id,
-                    at=now,
-                    by_user=requester,
-                    reason=asked.waiver,
-                    keep_until=datetime.combine(waiver.keep_until, time.max, UTC),
-                )
-            )
-        return job, repeated
+
+        def beside(connection: Connection) -> None:
+            if waiver is not None:
+                waived(connection, _row(order.id, waiver))
+
+        return self._jobs.place(order, beside)
 
     async def show(self, job_id: str) -> Shown:
         """One job.
@@ -204,6 +201,16 @@ class Orders:
 def user_of(by: Principal) -> str:
     """The user by whom an order is placed or an image reviewed; empty where nobody in particular asks."""
     return by.user if by.token_id is not None else ""
+
+
+def _row(job_id: str, waiver: Waiver) -> WaiverRow:
+    return WaiverRow(
+        job_id=job_id,
+        at=waiver.at,
+        by_user=waiver.user,
+        reason=waiver.reason,
+        keep_until=datetime.combine(waiver.keep_until, time.max, UTC),
+    )
 
 
 def _digest(asked: Asked) -> str:

@@ -29,9 +29,7 @@ async def test_pictures_are_checked_one_at_a_time_in_a_thread_of_their_own(tmp_p
         let_go.wait(30)
         inside -= 1
 
-    both = [
-        asyncio.ensure_future(checking.run(check, deadline=deadline, lane=Lane.BULK)) for _ in range(2)
-    ]
+    both = [asyncio.ensure_future(checking.run(check, deadline=deadline, lane=Lane.BULK)) for _ in range(2)]
     await asyncio.sleep(0.2)
     let_go.set()
     await asyncio.gather(*both)
