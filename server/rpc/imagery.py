@@ -54,13 +54,16 @@ class ImageryRpc(imagery_pb2_grpc.ImageryServiceServicer):
         self, request: imagery_pb2.GetJobRequest, context: Context
     ) -> imagery_pb2.GetJobResponse:
         shown = await self._do.orders.show(request.job_id)
-        message = images.job_to_wire(shown)
+        message, alpha = images.job_to_wire(shown), b""
         if request.pictures:
             for candidate, told in zip(shown.candidates, message.candidates, strict=True):
                 told.preview_jpeg = await self._picture(candidate.preview_sha256)
                 told.difference_png = await self._picture(candidate.difference_sha256)
+            alpha = await self._picture(
+                next((one.alpha_sha256 for one in shown.candidates if one.alpha_sha256), None)
+            )
         events = images.events_to_wire(await self._do.orders.events(request.job_id))
-        return imagery_pb2.GetJobResponse(job=message, events=events)
+        return imagery_pb2.GetJobResponse(job=message, events=events, alpha_png=alpha)
 
     @override
     async def ListJobs(

@@ -79,6 +79,8 @@ def test_an_order_is_placed_watched_reviewed_exported_and_counted(folder: Path, 
     assert (placed["state"], placed["repeated"], placed["name"]) == ("done", False, "mug")
     assert decode((folder / "made" / "candidate-2-preview.jpg").read_bytes()).size_wh == (SIDE, SIDE)
     assert json.loads((folder / "made" / "candidate-2.json").read_text())["number"] == 2
+    replayed = said(loupe(folder, "imagery", "replay", "made/candidate-2.json", "--json"))
+    assert replayed["verdict"] == "exact"
     job = placed["id"]
 
     listed = said(loupe(folder, "imagery", "jobs", "list", "--state", "done", *asked(people, "kim")))

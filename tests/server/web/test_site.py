@@ -397,6 +397,7 @@ def test_a_made_order_shows_its_pictures_reports_and_facts(kim: Visitor) -> None
         ("preview.jpg", (256, 256)),
         ("master.png", (256, 256)),
         ("difference.png", (256, 256)),
+        ("cutout.png", (40, 40)),
     ):
         answer = kim.get(f"{path}/1/{picture}")
         assert decode(answer.body).size_wh == size_wh
