@@ -201,8 +201,7 @@ def _stopped(stop: Stop | None, error: CancelledError) -> Ended:
 
 
 def _told(error: Exception) -> str:
-    """In words that hold no path and no prompt; scene models have an error of their own for memory."""
-    kind = type(error).__name__
-    if isinstance(error, MemoryError) or kind == "OutOfMemoryError":
-        return f"out of memory: {error}"
-    return f"{kind}: {error}"
+    """In words that hold no path and no prompt: a stranger's own words may hold both, and are in the log alone."""
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    return f"{type(error).__name__}; the worker's log has the rest"

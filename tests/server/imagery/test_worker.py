@@ -186,7 +186,7 @@ def test_no_memory_is_said_tried_again_and_bounded_and_what_was_made_stays(world
 
     found = world.jobs.find(job.id)
     assert (found.state, found.failures) == (JobState.FAILED, 3)
-    assert found.reason.startswith("out of memory: ")
+    assert found.reason == "out of memory"
     assert studio.cleared == 3
     assert studio.made == [1]
     assert world.states(job) == [State.CHECKED, State.DRAFT, State.DRAFT]
@@ -205,6 +205,16 @@ def test_a_candidate_that_the_models_checker_refuses_costs_no_other_and_is_told(
     assert (found.state, found.reason) == (JobState.DONE, "candidate 2: seed 101: the checker objects")
     assert world.states(job) == [State.CHECKED, State.DRAFT, State.CHECKED]
     assert ImageryBooks(world.database).seconds(job.id).keys() == {1, 2, 3}
+
+
+def test_a_fault_that_is_not_ours_is_told_without_its_words_which_may_hold_paths(world: World) -> None:
+    job = world.place(count=1)
+
+    def fail(number: int, step: int) -> None:
+        raise ZeroDivisionError("/srv/secret/place")
+
+    assert world.work(GreyStudio(at_step=fail)) == {AttemptEnd.FAILED: 3}
+    assert world.jobs.find(job.id).reason == "ZeroDivisionError; the worker's log has the rest"
 
 
 def test_a_fault_that_passes_costs_one_turn(world: World) -> None:
