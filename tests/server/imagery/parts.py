@@ -60,6 +60,7 @@ class GreyStudio:
     """Makes candidates in so many steps.
 
     Attributes:
+        found: further facts of every image, such as classifiers find them.
         at_step: called before each step with candidate and step; what it raises ends the candidate; `at_check` likewise.
     """
 
@@ -69,6 +70,7 @@ class GreyStudio:
     at_step: Callable[[int, int], None] = lambda _, __: None
     at_check: Callable[[], None] = lambda: None
     generators: tuple[str, ...] = ("grey",)
+    found: Mapping[str, JsonValue] = field(default_factory=dict)
     made: list[int] = field(default_factory=list)
     cleared: int = 0
 
@@ -91,7 +93,7 @@ class GreySitting:
         return encode_png(np.full_like(self.product_hwc, 255))
 
     def facts(self, image: Image) -> Mapping[str, JsonValue]:
-        return {"cutout": "all of it", "quality": 1.0, "warnings": []}
+        return {"cutout": "all of it", "quality": 1.0, "warnings": [], **self.studio.found}
 
     def check(self, master_png: bytes) -> Sequence[Mapping[str, JsonValue]]:
         self.studio.at_check()

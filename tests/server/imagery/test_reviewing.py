@@ -1,7 +1,7 @@
 """What people decide about real candidates: two persons, exactly what was approved, and no file twice."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -64,11 +64,11 @@ class House:
         self.orders = Orders(self.jobs, self.events, self.books, self.blobs, self.desk, ImageLimits())
         self.reviewing = Reviewing(self.jobs, self.events, self.books, self.blobs, self.desk)
 
-    async def made(self, by: Principal = KIM, **changes: Any) -> str:
+    async def made(self, by: Principal = KIM, found: Mapping[str, Any] | None = None, **changes: Any) -> str:
         """The id of an order that was carried out."""
         shown, _ = await self.orders.place(Asked(brief=brief(**changes), photo=photo()), by)
         Worker(
-            ImageryQueue(self.database), self.blobs, GreyStudio(steps=1), Habits(name="one", once=True), threading.Event()
+            ImageryQueue(self.database), self.blobs, GreyStudio(steps=1, found=found or {}), Habits(name="one", once=True), threading.Event()
         ).run()  # fmt: skip
         return shown.job.id
 
@@ -243,6 +243,25 @@ async def test_what_nobody_approved_is_not_exported(house: House) -> None:
     with pytest.raises(StateError, match="found it rejected"):
         await house.export(job_id)
     assert house.desk.files == 0
+
+
+async def test_what_the_classifiers_have_something_against_is_approved_with_a_reason_alone(
+    house: House,
+) -> None:
+    job_id = await house.made(
+        found={"same_category": False, "category": ["shoes"], "image_category": ["lamps"], "new_defect": True}
+    )
+    await house.decide(job_id, Act.PROPOSE, KIM)
+
+    with pytest.raises(
+        InputError,
+        match="approve: reason: expected one, since the photo is taken for shoes, the image for lamps and the image shows a defect",
+    ):
+        await house.decide(job_id, Act.APPROVE, ADA, "  ")
+    assert house.jobs.candidate(job_id, 1).state is State.IN_REVIEW
+
+    await house.decide(job_id, Act.APPROVE, ADA, "it is a shoe, and whole")
+    assert house.jobs.candidate(job_id, 1).state is State.APPROVED
 
 
 async def test_a_draft_is_neither_approved_nor_exported(house: House) -> None:
