@@ -82,7 +82,8 @@ class Orders:
 
         Raises:
             ImageError: photo or mask is no picture, or outside the limits.
-            InputError: the mask does not fit the photo, a rule set, label policy or scene model is unknown, they contradict each other, or the id was used for another order.
+            InputError: the mask does not fit the photo; a rule set, label policy or scene model is unknown, or they contradict each other; or the id
+                was used for another order.
             PermissionDeniedError: a waiver is asked for by nobody in particular.
             StorageError: it was not kept.
         """

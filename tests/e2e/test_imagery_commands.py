@@ -111,6 +111,16 @@ def test_an_order_is_placed_watched_reviewed_exported_and_counted(folder: Path, 
     assert costs["seconds_per_approved"] == costs["seconds"] > costs["seconds_per_candidate"] > 0
 
 
+def test_a_worker_that_could_make_nothing_does_not_start_and_names_the_setting(
+    folder: Path, server: Server
+) -> None:
+    done = loupe(
+        folder, "imagery", "worker", "--config", "loupe.toml", "--once", "--dtype", "float23", "--json"
+    )
+    assert done.returncode == 2
+    assert "dtype: expected one of float32" in said(done)["error"]["message"]
+
+
 def test_a_waiting_order_is_stopped(folder: Path, people: People, kim: Client) -> None:
     write_table(folder / "one.csv", [row()])
     loupe(folder, "imagery", "batch", "one.csv", "--out", "one.jsonl", "--no-wait", *asked(people, "kim"))
