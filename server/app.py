@@ -105,7 +105,7 @@ async def _serve(
         )
         inspecting, verdicts = Inspecting(pool, limits), Verdicts(records, metrics)
         shop = open_shop(config.catalog, database, models, pool, limits, inspecting, verdicts, metrics)
-        atelier = open_atelier(config.imagery, database, pool, limits)
+        atelier = open_atelier(config.imagery, database, limits)
         tokens = CachedTokens(DatabaseTokens(database))
         front = Front(
             config,
@@ -158,6 +158,7 @@ async def _serve(
         await models.close()
         await shop.indexing.close()
         fleet.close()
+        atelier.close()
         pool.close()
 
 

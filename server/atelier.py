@@ -26,6 +26,7 @@ from server.web.site import PATH, Page, site
 from server.web.views import Views
 from vision.image import ImageLimits
 from vision.imagery.brief import PLAIN_WHITE, PROCEDURAL, STUDIO
+from vision.imagery.create import model_names
 from vision.imagery.cutout.photo import PHOTO_LIMITS
 
 _CARRIED: Final = (STUDIO, PROCEDURAL, PLAIN_WHITE)
@@ -33,7 +34,7 @@ _CARRIED: Final = (STUDIO, PROCEDURAL, PLAIN_WHITE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Atelier:
-    """What imagery is carried out by, and what has to be swept."""
+    """What imagery is carried out by, what has to be swept, and closed."""
 
     services: ImageryServices
     blobs: Blobs
@@ -43,8 +44,12 @@ class Atelier:
         """As `sweep_imagery`."""
         return await asyncio.to_thread(sweep_imagery, self.database, self.blobs, now=now)
 
+    def close(self) -> None:
+        """Let nothing more be checked."""
+        self.services.checking.close()
 
-def open_atelier(config: Imagery, database: Database, pool: DecodePool, limits: ImageLimits) -> Atelier:
+
+def open_atelier(config: Imagery, database: Database, limits: ImageLimits) -> Atelier:
     """Put the services together.
 
     Raises:
@@ -52,7 +57,7 @@ def open_atelier(config: Imagery, database: Database, pool: DecodePool, limits: 
         ImageryError: the usual label policy cannot.
         StorageError: the folder of pictures cannot be made.
     """
-    blobs, desk = open_blobs(config.images), open_desk(config)
+    blobs, desk = open_blobs(config.images), open_desk(config, limits)
     jobs, events, books = ImageryJobs(database), ImageryEvents(database), ImageryBooks(database)
     services = ImageryServices(
         orders=Orders(
@@ -60,7 +65,7 @@ def open_atelier(config: Imagery, database: Database, pool: DecodePool, limits: 
         ),
         reviewing=Reviewing(jobs, events, books, blobs, desk),
         desk=desk,
-        pool=pool,
+        checking=DecodePool(1),
     )
     return Atelier(services=services, blobs=blobs, database=database)
 
@@ -76,12 +81,11 @@ def page_of(
         return await tokens.identify(token, datetime.now(UTC))
 
     desk = atelier.services.desk
-    models = config.imagery.models
-    named = sorted(one.name for one in models.iterdir() if one.is_dir()) if models and models.is_dir() else []
+    generators = (*_CARRIED, *model_names(config.imagery.models))
     page = Page(
         orders=atelier.services.orders,
         reviewing=atelier.services.reviewing,
-        views=Views(rule_sets=desk.rule_sets(), policies=desk.policies(), generators=(*_CARRIED, *named)),
+        views=Views(rule_sets=desk.rule_sets(), policies=desk.policies(), generators=generators),
         identify=identify,
         max_bytes=limits.max_bytes,
         hosts=config.imagery.page_hosts,

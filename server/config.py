@@ -184,7 +184,8 @@ class Imagery(_Section):
         lease_s: after how long without a heartbeat a worker is taken for lost.
         max_failures: how many workers in a row an order may lose or fail, none of whom finished a candidate, before it has failed itself.
         label_policy: how exported images are labelled where an order does not say.
-        producer: who offers the service, by name or code, for labels that ask for it.
+        producer: who offers the service, by name or code, for labels that ask for it; without one, orders under such a policy of scenes by
+            trained models are refused.
         signing_chain, signing_key: PEM files with which exported images are signed, the chain's leaf first.
         page: whether `http` shows the designers' page; it is never shown beyond loopback, having no TLS of its own.
         page_hosts: names under which a proxy on this machine passes the page on.

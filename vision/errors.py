@@ -9,10 +9,12 @@
     │   │   └── CertificateError    a certificate speaks of another model
     │   ├── SearchIndexError    a search index is damaged, or of another model
     │   ├── ImageryError        a brief, cut-out, scene model or image cannot be used
+    │   │   └── RefusedError        a scene model's own checker objects to one picture
     │   ├── SettingsError       an option, recipe or configuration file is wrong
     │   └── NotFoundError       what was named is not kept here
     ├── GuardError              a model was refused: parity or accuracy was not kept
     ├── StorageError            the disk did not take what had to be written
+    ├── OutOfMemoryError        there is not enough memory for what was asked
     ├── DeviceError             a camera, trigger or output cannot be reached, or does not do what it was asked for
     ├── AuthenticationError     who asks is not known: no token, or one that is not in force
     ├── PermissionDeniedError   who asks is known and may not
@@ -74,6 +76,10 @@ class ImageryError(InputError):
     """A brief, cut-out, scene model or image of the imagery pipeline cannot be used."""
 
 
+class RefusedError(ImageryError):
+    """A scene model's own checker objects to the picture of one seed; another seed or other words may do."""
+
+
 class SettingsError(InputError):
     """An option, recipe or configuration value is out of its range."""
 
@@ -88,6 +94,10 @@ class GuardError(LoupeError):
 
 class StorageError(LoupeError):
     """Writing failed (disk full, no permission); nothing half-written is left behind."""
+
+
+class OutOfMemoryError(LoupeError):
+    """There is not enough memory for what was asked; later, on another machine or for less it may do."""
 
 
 class DeviceError(LoupeError):

@@ -55,6 +55,7 @@ def worker(
     """Make images that were ordered, one order after the other, until SIGTERM; the order at hand then waits for another worker.
 
     Start as many as there are devices; each keeps one scene model in memory. One that is killed costs the candidate it was at, and no more.
+    It does not start where device, types of numbers, cut-out network or bundles cannot be used; orders of scene models that it has not are left to others.
 
     Example: `loupe imagery worker --config loupe.toml`
     """
@@ -66,21 +67,22 @@ def worker(
     habits = Habits(
         name=name or f"{socket.gethostname()}-{os.getpid()}",
         lease_s=effective.imagery.lease_s,
-        generators=generator or None,
         once=once,
     )
+    studio = SceneStudio(
+        models=effective.imagery.models,
+        device=device,
+        dtype=dtype,
+        threads=threads,
+        classifiers=_classifiers(effective),
+        only=generator or None,
+    )
+    studio.check()
     started = time.monotonic()
     database = open_database(effective.storage.database)
     try:
         queue = ImageryQueue(database, max_failures=effective.imagery.max_failures)
-        studio = SceneStudio(
-            models=effective.imagery.models,
-            device=device,
-            dtype=dtype,
-            threads=threads,
-            classifiers=_classifiers(effective),
-        )
-        output.say(f"worker {habits.name}: waiting for orders")
+        output.say(f"worker {habits.name}: waiting for orders of {', '.join(studio.generators)}")
         ends = Worker(queue, open_blobs(effective.imagery.images), studio, habits, leaving).run(
             lambda work, end: _tell(output, work, end)
         )

@@ -6,7 +6,7 @@ here knows what a scene model is.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -16,11 +16,21 @@ from pydantic import ValidationError
 
 from server.imagery.ports import Image, Sitting, Studio
 from server.imagery.pulse import Pulse, Stop
-from server.storage.blobs import Blobs
+from server.storage.blobs import Blobs, DamagedError
 from server.storage.imagery_jobs import Candidate
 from server.storage.imagery_queue import ImageryQueue, Lease, LeaseLostError, Made, Work
 from server.storage.imagery_tables import AttemptEnd
-from vision.errors import CancelledError, ImageryError, InputError, LoupeError, StorageError
+from vision.errors import (
+    CancelledError,
+    DeviceError,
+    ImageryError,
+    InputError,
+    LoupeError,
+    MissingExtraError,
+    RefusedError,
+    SettingsError,
+    StorageError,
+)
 from vision.image import encode_jpeg
 from vision.imagery.brief import Brief
 from vision.imagery.review import State
@@ -28,6 +38,8 @@ from vision.imagery.scenes.scene import Step
 
 _TELL_EVERY_S: Final = 0.5
 _UNFINISHED: Final = frozenset({State.DRAFT, State.GENERATED})
+# What keeps this worker from any order like this one, and says nothing of the order itself.
+_OWN: Final = (StorageError, DeviceError, MissingExtraError, SettingsError)
 _LOG: Final = structlog.get_logger("server.imagery.worker")
 
 
@@ -79,46 +91,59 @@ class Carrying:
 
     def _ended(self, work: Work, pulse: Pulse) -> Ended:
         try:
-            self._carry_out(work, pulse)
+            refused = self._carry_out(work, pulse)
         except LeaseLostError:
             return Ended(outcome=AttemptEnd.LOST)
         except CancelledError as error:
             return _stopped(pulse.stop, error)
+        except DamagedError as error:
+            return Ended(outcome=AttemptEnd.FAILED, reason=str(error), again=True)
+        except _OWN as error:
+            return Ended(outcome=AttemptEnd.RETURNED, reason=str(error))
         except InputError as error:  # the same again would fail again
             return Ended(outcome=AttemptEnd.FAILED, reason=str(error))
         except LoupeError as error:
-            return Ended(outcome=AttemptEnd.FAILED, reason=str(error), again=True)
+            reason = str(error)
         except Exception as error:  # noqa: BLE001  (the worker's loop: a fault of one order must not end the worker)
             _LOG.error("failed", job=work.lease.job_id, exc_info=error)
             reason = _told(error)
         else:
-            return Ended(outcome=AttemptEnd.DONE)
+            ended = AttemptEnd.FAILED if len(refused) == len(work.candidates) else AttemptEnd.DONE
+            return Ended(outcome=ended, reason="; ".join(refused))
         self._studio.clear()  # outside of the handler, whose error holds on to what was being made
         return Ended(outcome=AttemptEnd.FAILED, reason=reason, again=True)
 
-    def _carry_out(self, work: Work, pulse: Pulse) -> None:
+    def _carry_out(self, work: Work, pulse: Pulse) -> Sequence[str]:
+        """Gives why candidates were refused; they stay drafts, and the others are made."""
         unfinished = [one for one in work.candidates if one.state in _UNFINISHED]
         if not unfinished:
-            return
+            return ()
         pulse.go_on()
         pulse.begin(unfinished[0].number)  # getting ready is spent on the first one
-        sitting = self._sit(work)
+        sitting, refused = self._sit(work), []
         for candidate in unfinished:
             pulse.go_on()
             number = candidate.number
             if number != unfinished[0].number:
                 pulse.begin(number)
-            if candidate.state is State.DRAFT:
-                image = sitting.make(number, self._telling(work.lease, number, pulse))
-                master_png = image.master_png
-                self._keep(work.lease, number, image, sitting, pulse)
-            else:
-                master_png = self._master(candidate)
-            reports = sitting.check(master_png)
-            pulse.finish(number)
-            self._queue.checked(
-                work.lease, number, reports, now=datetime.now(UTC), spent_s=pulse.spent_s(number)
-            )
+            try:
+                self._finish(work.lease, candidate, sitting, pulse)
+            except RefusedError as error:
+                pulse.finish(number)
+                refused.append(f"candidate {number}: {error}")
+        return refused
+
+    def _finish(self, lease: Lease, candidate: Candidate, sitting: Sitting, pulse: Pulse) -> None:
+        number = candidate.number
+        if candidate.state is State.DRAFT:
+            image = sitting.make(number, self._telling(lease, number, pulse))
+            master_png = image.master_png
+            self._keep(lease, number, image, sitting, pulse)
+        else:
+            master_png = self._master(candidate)
+        reports = sitting.check(master_png)
+        pulse.finish(number)
+        self._queue.checked(lease, number, reports, now=datetime.now(UTC), spent_s=pulse.spent_s(number))
 
     def _sit(self, work: Work) -> Sitting:
         try:
@@ -159,7 +184,7 @@ class Carrying:
 
     def _master(self, candidate: Candidate) -> bytes:
         if candidate.master_sha256 is None:
-            raise StorageError(
+            raise DamagedError(
                 f"job '{candidate.job_id}', candidate {candidate.number}: expected its master, found none"
             )
         return self._blobs.get(candidate.master_sha256)
@@ -176,8 +201,7 @@ def _stopped(stop: Stop | None, error: CancelledError) -> Ended:
 
 
 def _told(error: Exception) -> str:
-    """In words that hold no path and no prompt; scene models have an error of their own for memory."""
-    kind = type(error).__name__
-    if isinstance(error, MemoryError) or kind == "OutOfMemoryError":
-        return f"out of memory: {error}"
-    return f"{kind}: {error}"
+    """In words that hold no path and no prompt: a stranger's own words may hold both, and are in the log alone."""
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    return f"{type(error).__name__}; the worker's log has the rest"

@@ -12,16 +12,21 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
 from typing import Any, Final
 
+from sqlalchemy import Connection
+
 from server.auth import Principal
 from server.imagery.ports import Desk
 from server.imagery.waivers import waiver_of
 from server.storage.blobs import Blobs
-from server.storage.imagery_books import ImageryBooks, Waiver
+from server.storage.imagery_books import ImageryBooks, waived
+from server.storage.imagery_books import Waiver as WaiverRow
 from server.storage.imagery_events import ImageryEvents
 from server.storage.imagery_jobs import Candidate, ImageryJobs, Job, Order, Wanted
 from vision.errors import PermissionDeniedError
 from vision.image import ImageLimits, read_header
 from vision.imagery.brief import Brief
+from vision.imagery.cutout.mask import check_mask
+from vision.imagery.labels.waiver import Waiver
 from vision.imagery.review import Event, State
 
 _LOOK_EVERY_S: Final = 0.25
@@ -77,7 +82,8 @@ class Orders:
 
         Raises:
             ImageError: photo or mask is no picture, or outside the limits.
-            InputError: a rule set or label policy is unknown, or the id was used for another order.
+            InputError: the mask does not fit the photo; a rule set, label policy or scene model is unknown, or they contradict each other; or the id
+                was used for another order.
             PermissionDeniedError: a waiver is asked for by nobody in particular.
             StorageError: it was not kept.
         """
@@ -85,42 +91,37 @@ class Orders:
         return await self.show(job.id), repeated
 
     def _place(self, asked: Asked, by: Principal) -> tuple[Job, bool]:
-        read_header(asked.photo, name="photo", limits=self._limits)
+        brief = asked.brief.carried_out()
+        photo = read_header(asked.photo, name="photo", limits=self._limits)
         if asked.mask is not None:
             read_header(asked.mask, name="mask", limits=self._limits)
-        self._desk.check_rules(asked.brief.rules)
+            check_mask(asked.mask, photo.size_wh)
         requester, now = user_of(by), datetime.now(UTC)
         if asked.waiver and not requester:
             raise PermissionDeniedError("design", "a waiver of the visible label", found="no token")
         waiver = waiver_of(requester, asked.waiver, now) if asked.waiver else None
         policy = self._desk.policy(asked.policy, waiver)
-        job, repeated = self._jobs.place(
-            Order(
-                id=uuid.uuid4().hex,
-                requester=requester,
-                request_id=asked.request_id,
-                payload_sha256=_digest(asked),
-                name=asked.name.strip() or asked.brief.scene[:60],
-                brief=asked.brief.model_dump(mode="json"),
-                generator=asked.brief.generator,
-                count=asked.brief.count,
-                policy=policy,
-                photo_sha256=self._blobs.put(asked.photo),
-                mask_sha256=None if asked.mask is None else self._blobs.put(asked.mask),
-                created_at=now,
-            )
+        self._desk.check_order(brief, policy, asked.photo)
+        order = Order(
+            id=uuid.uuid4().hex,
+            requester=requester,
+            request_id=asked.request_id,
+            payload_sha256=_digest(asked),
+            name=asked.name.strip() or brief.scene[:60],
+            brief=brief.model_dump(mode="json"),
+            generator=brief.generator,
+            count=brief.count,
+            policy=policy,
+            photo_sha256=self._blobs.put(asked.photo),
+            mask_sha256=None if asked.mask is None else self._blobs.put(asked.mask),
+            created_at=now,
         )
-        if waiver is not None and not repeated:
-            self._books.waive(
-                Waiver(
-                    job_id=job.id,
-                    at=now,
-                    by_user=requester,
-                    reason=asked.waiver,
-                    keep_until=datetime.combine(waiver.keep_until, time.max, UTC),
-                )
-            )
-        return job, repeated
+
+        def beside(connection: Connection) -> None:
+            if waiver is not None:
+                waived(connection, _row(order.id, waiver))
+
+        return self._jobs.place(order, beside)
 
     async def show(self, job_id: str) -> Shown:
         """One job.
@@ -201,6 +202,16 @@ class Orders:
 def user_of(by: Principal) -> str:
     """The user by whom an order is placed or an image reviewed; empty where nobody in particular asks."""
     return by.user if by.token_id is not None else ""
+
+
+def _row(job_id: str, waiver: Waiver) -> WaiverRow:
+    return WaiverRow(
+        job_id=job_id,
+        at=waiver.at,
+        by_user=waiver.user,
+        reason=waiver.reason,
+        keep_until=datetime.combine(waiver.keep_until, time.max, UTC),
+    )
 
 
 def _digest(asked: Asked) -> str:

@@ -43,7 +43,8 @@ class Sitting(Protocol):
         """Make a candidate. What `on_step` raises passes through.
 
         Raises:
-            InputError: it cannot be made, however often it is tried.
+            RefusedError: this one cannot be made, however often it is tried; others may.
+            InputError: none can.
         """
         ...
 
@@ -64,11 +65,17 @@ class Studio(Protocol):
         """On which seconds are spent, such as `cpu` or `cuda`."""
         ...
 
+    @property
+    def generators(self) -> Sequence[str]:
+        """The scene models that it has; orders of others are left to other workers."""
+        ...
+
     def sit(self, photo: bytes, mask: bytes | None, brief: Brief) -> Sitting:
         """Get ready for a brief; its scene model is loaded unless it is the one that is.
 
         Raises:
             InputError: photo, mask or brief cannot be used.
+            SettingsError, DeviceError, MissingExtraError: this worker cannot; another may.
         """
         ...
 
@@ -108,11 +115,11 @@ class Exported(Protocol):
 class Desk(Protocol):
     """What the server uses of `vision.imagery`, without torch. Calls block; an event loop makes them in a thread."""
 
-    def check_rules(self, names: Sequence[str]) -> None:
-        """See that there are such rule sets.
+    def check_order(self, brief: Brief, policy: Mapping[str, JsonValue], photo: bytes) -> None:
+        """See that images of an order could be exported, as far as that can be told before they are made.
 
         Raises:
-            InputError: one is unknown.
+            InputError: a rule set or scene model is unknown, or rules, label policy and scene model contradict each other.
         """
         ...
 

@@ -19,7 +19,8 @@ from server.storage.imagery_books import Export, ImageryBooks, went_out
 from server.storage.imagery_events import ImageryEvents
 from server.storage.imagery_jobs import Candidate, ImageryJobs, Job
 from vision.errors import InputError, NotFoundError, StateError, StorageError
-from vision.imagery.manifest import Manifest
+from vision.imagery.manifest import parse_manifest
+from vision.imagery.ranking import complaints
 from vision.imagery.review import Act, Event, State
 
 _ROLES = {
@@ -74,7 +75,7 @@ class Reviewing:
             PermissionDeniedError: no user's token, not the role, or the requester approves.
             NotFoundError: there is no such candidate.
             StateError: it is not in the state for that.
-            InputError: a reason is missing.
+            InputError: a reason is missing: to reject, and to approve what the classifiers have something against.
         """
         by.require_user(*_ROLES[decision.act], what=decision.act)
         return await asyncio.to_thread(self._decide, decision, by.user)
@@ -84,6 +85,7 @@ class Reviewing:
         if decision.act is Act.APPROVE:
             job, candidate = self._found(decision.job_id, decision.number)
             if candidate.state is State.IN_REVIEW:  # else there may be nothing to take a digest of
+                _check_reason(candidate, decision.reason)
                 digest = self._desk.approval(self._subject(job, candidate))
         event = Event(act=decision.act, at=datetime.now(UTC), by=by, reason=decision.reason, digest=digest)
         return self._events.add(decision.job_id, decision.number, event)
@@ -172,16 +174,23 @@ class Reviewing:
         return self._jobs.find(job_id), self._jobs.candidate(job_id, number)
 
     def _subject(self, job: Job, candidate: Candidate) -> Subject:
+        name = f"job '{job.id}', candidate {candidate.number}"
         if candidate.master_sha256 is None or candidate.alpha_sha256 is None:
-            raise NotFoundError(
-                f"job '{job.id}', candidate {candidate.number}: expected its pictures, found none"
-            )
+            raise NotFoundError(f"{name}: expected its pictures, found none")
         return Subject(
             master_png=self._blobs.get(candidate.master_sha256),
             photo=self._blobs.get(job.photo_sha256),
             alpha_png=self._blobs.get(candidate.alpha_sha256),
-            manifest=Manifest.model_validate_json(candidate.manifest),
+            manifest=parse_manifest(candidate.manifest, name=name),
             policy=job.policy,
+        )
+
+
+def _check_reason(candidate: Candidate, reason: str) -> None:
+    against = complaints(candidate.facts)
+    if against and not reason.strip():
+        raise InputError(
+            f"job '{candidate.job_id}', candidate {candidate.number}: approve: reason: expected one, since {' and '.join(against)}; found none"
         )
 
 

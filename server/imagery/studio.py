@@ -7,14 +7,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from pydantic import JsonValue
 
 from server.imagery.ports import Image
+from vision.errors import InputError, MissingExtraError, SettingsError
 from vision.imagery.assess import Assessor
 from vision.imagery.brief import Brief
-from vision.imagery.create import generator_named, make, prepare
+from vision.imagery.create import (
+    GENERATORS,
+    UNTRAINED,
+    check_machinery,
+    generator_named,
+    make,
+    model_names,
+    prepare,
+)
+from vision.imagery.cutout.saliency import Saliency
 from vision.imagery.likeness import Classifiers
 from vision.imagery.scenes.scene import OnStep, SceneGenerator
+from vision.settings import read_settings
 
 
 @dataclass(slots=True)
@@ -25,6 +37,7 @@ class SceneStudio:
         models: the folder of scene models; absent: those that Loupe carries.
         device, dtype, threads: what a trained model runs on, as `vision.imagery.create.generator_named` takes them.
         classifiers: asked of every image.
+        only: the scene models that it is there for; absent: all that it has.
     """
 
     models: Path | None = None
@@ -32,19 +45,63 @@ class SceneStudio:
     dtype: str = "float32"
     threads: int = 1
     classifiers: Classifiers = field(default_factory=Classifiers)
+    only: Sequence[str] | None = None
     _open: SceneGenerator | None = field(default=None, init=False)
+    _unfit: set[str] = field(default_factory=set, init=False)
+
+    @property
+    def generators(self) -> Sequence[str]:
+        offered = self._offered if self.only is None else self.only
+        return tuple(name for name in offered if name not in self._unfit)
+
+    @property
+    def _offered(self) -> Sequence[str]:
+        return (*GENERATORS, *model_names(self.models))
+
+    def check(self) -> None:
+        """See that this machine can do what it is there for, before the first order; no scene model is loaded.
+
+        Where torch is not installed, trained models are left to other workers, unless they were asked for.
+
+        Raises:
+            SettingsError: a scene model that was asked for is not here, or device, dtype or the cut-out's network cannot be used.
+            ImageryError, BundleError: the cut-out's network gives no map.
+            DeviceError: there is no such device.
+            MissingExtraError: a trained model was asked for, and torch is not installed.
+        """
+        for name in self.only or ():
+            if name not in self._offered:
+                raise SettingsError(f"generator: expected one of {', '.join(self._offered)}, found {name!r}")
+        network = Saliency.installed(read_settings())
+        if network is not None:
+            network.of(np.zeros((64, 64, 3), np.uint8))
+        trained = set(self.generators) - UNTRAINED
+        if trained:
+            try:
+                check_machinery(device=self.device, dtype=self.dtype)
+            except MissingExtraError:
+                if self.only is not None:
+                    raise
+                self._unfit |= trained
 
     def sit(self, photo: bytes, mask: bytes | None, brief: Brief) -> "SceneSitting":
         if self._open is None or self._open.name != brief.generator:
             self.clear()  # two scene models need not fit into memory
-            self._open = generator_named(
-                brief.generator, self.models, device=self.device, dtype=self.dtype, threads=self.threads
-            )
+            self._open = self._opened(brief.generator)
         assessor = Assessor(prepared=prepare(photo, mask, brief), brief=brief, classifiers=self.classifiers)
         return SceneSitting(assessor=assessor, generator=self._open)
 
     def clear(self) -> None:
         self._open = None
+
+    def _opened(self, name: str) -> SceneGenerator:
+        try:
+            return generator_named(
+                name, self.models, device=self.device, dtype=self.dtype, threads=self.threads
+            )
+        except InputError as error:  # a folder's fault and no order's: others may have a good one
+            self._unfit.add(name)
+            raise SettingsError(f"this worker cannot open the scene model {name}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

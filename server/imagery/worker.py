@@ -6,7 +6,7 @@ the server but the database and the pictures.
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -20,6 +20,7 @@ from server.storage.imagery_queue import ImageryQueue, Work
 from server.storage.imagery_tables import AttemptEnd
 from vision.errors import StorageError
 
+_LONGEST_S: Final = 15.0
 _LOG: Final = structlog.get_logger("server.imagery.worker")
 
 
@@ -30,15 +31,13 @@ class Habits:
     Attributes:
         name: as it is recorded; of no other worker that runs.
         lease_s: after how long without a heartbeat an order is taken for lost.
-        poll_s: how long it waits before it looks again where no order waits.
-        generators: take only orders of these; absent: of all.
+        poll_s: how long it waits before it looks again where no order waits; where it had to give one back, longer each time.
         once: leave when no order waits.
     """
 
     name: str
     lease_s: float = 30.0
     poll_s: float = 0.5
-    generators: Sequence[str] | None = None
     once: bool = False
 
 
@@ -62,21 +61,33 @@ class Worker:
             told: hears of each turn that has ended.
         """
         ends: Counter[AttemptEnd] = Counter()
+        wait_s = self._habits.poll_s
         while not self._leaving.is_set():
             try:
-                work = self._take()
-                if work is not None:
-                    end = self._carrying.carry_out(work)
-                    ends[end] += 1
-                    told(work, end)
-                    continue
+                end = self._turn(told)
             except StorageError as error:  # the database is away: looked for again
                 _LOG.warning("database not reached", why=str(error))
             else:
-                if self._habits.once:
+                if end is None and self._habits.once:
                     break
-            self._leaving.wait(self._habits.poll_s)
+                if end is not None:
+                    ends[end] += 1
+                if end is not AttemptEnd.RETURNED:  # given back, it would be this worker's again at once
+                    wait_s = self._habits.poll_s
+                    if end is not None:
+                        continue
+            self._leaving.wait(wait_s)
+            wait_s = min(2 * wait_s, _LONGEST_S)
         return ends
+
+    def _turn(self, told: Callable[[Work, AttemptEnd], None]) -> AttemptEnd | None:
+        """Carry out the next order; nothing where none waits."""
+        work = self._take()
+        if work is None:
+            return None
+        end = self._carrying.carry_out(work)
+        told(work, end)
+        return end
 
     def _take(self) -> Work | None:
         return self._queue.take(
@@ -84,5 +95,5 @@ class Worker:
             device=self._studio.device,
             now=datetime.now(UTC),
             lease=timedelta(seconds=self._habits.lease_s),
-            generators=self._habits.generators,
+            generators=self._studio.generators,
         )

@@ -23,12 +23,16 @@ _USUAL_JOBS: Final = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageryServices:
-    """What the calls are carried out by."""
+    """What the calls are carried out by.
+
+    Attributes:
+        checking: of one thread: text is read in one picture at a time, and those who wait for that keep no photo of a line waiting.
+    """
 
     orders: Orders
     reviewing: Reviewing
     desk: Desk
-    pool: DecodePool
+    checking: DecodePool
 
 
 class ImageryRpc(imagery_pb2_grpc.ImageryServiceServicer):
@@ -50,13 +54,16 @@ class ImageryRpc(imagery_pb2_grpc.ImageryServiceServicer):
         self, request: imagery_pb2.GetJobRequest, context: Context
     ) -> imagery_pb2.GetJobResponse:
         shown = await self._do.orders.show(request.job_id)
-        message = images.job_to_wire(shown)
+        message, alpha = images.job_to_wire(shown), b""
         if request.pictures:
             for candidate, told in zip(shown.candidates, message.candidates, strict=True):
                 told.preview_jpeg = await self._picture(candidate.preview_sha256)
                 told.difference_png = await self._picture(candidate.difference_sha256)
+            alpha = await self._picture(
+                next((one.alpha_sha256 for one in shown.candidates if one.alpha_sha256), None)
+            )
         events = images.events_to_wire(await self._do.orders.events(request.job_id))
-        return imagery_pb2.GetJobResponse(job=message, events=events)
+        return imagery_pb2.GetJobResponse(job=message, events=events, alpha_png=alpha)
 
     @override
     async def ListJobs(
@@ -91,7 +98,7 @@ class ImageryRpc(imagery_pb2_grpc.ImageryServiceServicer):
     async def CheckCompliance(
         self, request: imagery_pb2.CheckComplianceRequest, context: Context
     ) -> imagery_pb2.CheckComplianceResponse:
-        reports = await self._do.pool.run(
+        reports = await self._do.checking.run(
             lambda: self._do.desk.check(request.image, tuple(request.rule_sets)),
             deadline=current_call().deadline,
             lane=Lane.BULK,

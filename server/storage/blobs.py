@@ -20,6 +20,10 @@ from vision.errors import LoupeError, NotFoundError, StorageError
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
+class DamagedError(StorageError):
+    """What lies there is not what was put; another try finds the same."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A picture in the store; `put_at` is when these bytes were last put."""
@@ -54,13 +58,14 @@ class Blobs:
 
         Raises:
             NotFoundError: it is not here, or no longer.
-            StorageError: it is damaged, or cannot be read.
+            DamagedError: it is not what was put.
+            StorageError: it cannot be read.
         """
         with self._translated(sha256):
             data = self._files.read(place(sha256))
         found = hashlib.sha256(data).hexdigest()
         if found != sha256:
-            raise StorageError(
+            raise DamagedError(
                 f"{self.name}: picture {sha256}: expected bytes with this sha256, found {len(data)} with {found}"
             )
         return data

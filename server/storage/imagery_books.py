@@ -92,16 +92,6 @@ class ImageryBooks:
             row = connection.execute(query).mappings().one_or_none()
         return None if row is None else Export(**row)
 
-    def waive(self, waiver: Waiver) -> None:
-        """Keep a waiver.
-
-        Raises:
-            StorageError: it was not written.
-        """
-        values = {name: getattr(waiver, name) for name in Waiver.__slots__}
-        with self.database.writing(durable=True) as connection:
-            connection.execute(insert(imagery_waivers).values(values))
-
     def waivers(self, job_id: str) -> list[Waiver]:
         """A job's, the oldest first."""
         query = (
@@ -137,6 +127,12 @@ class ImageryBooks:
                     counted.where(state.in_([State.APPROVED, State.EXPORTED]))
                 ).scalar_one(),
             )
+
+
+def waived(connection: Connection, waiver: Waiver) -> None:
+    """Keep a waiver, in the transaction of the order that rests on it."""
+    values = {name: getattr(waiver, name) for name in Waiver.__slots__}
+    connection.execute(insert(imagery_waivers).values(values))
 
 
 def went_out(connection: Connection, export: Export) -> None:

@@ -4,12 +4,12 @@ What is committed survives a power cut. Times come from the caller; what a brief
 a thread.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, exists, insert, select, tuple_, update
+from sqlalchemy import Connection, Select, exists, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from server.storage.database import Database
@@ -146,19 +146,22 @@ class ImageryJobs:
 
     database: Database
 
-    def place(self, order: Order) -> tuple[Job, bool]:
+    def place(self, order: Order, beside: Callable[[Connection], None] | None = None) -> tuple[Job, bool]:
         """Place an order; gives the job, and whether it had been placed before.
+
+        Args:
+            beside: what is written in the same transaction, unless it had.
 
         Raises:
             InputError: the request's id was used for another order.
             StorageError: it was not written.
         """
         earlier = self._earlier(order)
-        if earlier is None and not self._placed(order):
+        if earlier is None and not self._placed(order, beside):
             earlier = self._earlier(order)
         return (self.find(order.id), False) if earlier is None else (earlier, True)
 
-    def _placed(self, order: Order) -> bool:
+    def _placed(self, order: Order, beside: Callable[[Connection], None] | None) -> bool:
         """Whether it was written; not where the same request was a moment ago."""
         drafts = [_draft(order.id, number) for number in range(1, order.count + 1)]
         with self.database.writing(durable=True) as connection:
@@ -166,6 +169,8 @@ class ImageryJobs:
                 with connection.begin_nested():
                     connection.execute(insert(imagery_jobs).values(_row(order)))
                     connection.execute(insert(imagery_candidates), drafts)
+                    if beside is not None:
+                        beside(connection)
             except IntegrityError:
                 return False
         return True

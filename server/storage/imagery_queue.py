@@ -100,7 +100,7 @@ class ImageryQueue:
         Raises:
             StorageError: the database does not answer, or it was not written.
         """
-        if not self._anything(now):
+        if not self._anything(now, generators):
             return None
         with self.database.writing(durable=True) as connection:
             self._let_go(connection, now)
@@ -199,8 +199,9 @@ class ImageryQueue:
             connection.execute(update(imagery_candidates).where(where).values(dict(values)))
             _spend(connection, lease, {number: spent_s})
 
-    def _anything(self, now: datetime) -> bool:
-        query = select(imagery_jobs.c.id).where(or_(_WAITING, _expired(now))).limit(1)
+    def _anything(self, now: datetime, generators: Sequence[str] | None) -> bool:
+        """Whether there is anything to write: what waits for other workers alone is left alone."""
+        query = select(imagery_jobs.c.id).where(or_(_waiting(generators), _expired(now))).limit(1)
         with self.database.reading() as connection:
             return connection.execute(query).first() is not None
 
@@ -232,6 +233,10 @@ class ImageryQueue:
             _close(connection, job.id, AttemptEnd.LOST, now, reason)
 
 
+def _waiting(generators: Sequence[str] | None) -> Any:
+    return _WAITING if generators is None else and_(_WAITING, imagery_jobs.c.generator.in_(generators))
+
+
 def _expired(now: datetime) -> Any:
     return and_(IS_OPEN, imagery_jobs.c.state == JobState.RUNNING, imagery_jobs.c.leased_until < now)
 
@@ -244,9 +249,7 @@ def _next(connection: Connection, generators: Sequence[str] | None) -> Any:
         .where(others.c.requester == imagery_jobs.c.requester)
         .scalar_subquery()
     )
-    query = select(imagery_jobs).where(_WAITING)
-    if generators is not None:
-        query = query.where(imagery_jobs.c.generator.in_(generators))
+    query = select(imagery_jobs).where(_waiting(generators))
     query = query.order_by(last_turn.nulls_first(), imagery_jobs.c.created_at, imagery_jobs.c.id).limit(1)
     return connection.execute(query.with_for_update(of=imagery_jobs, skip_locked=True)).one_or_none()
 

@@ -66,6 +66,7 @@ _PICTURES: Final = {
     "preview.jpg": ("preview_sha256", "image/jpeg"),
     "master.png": ("master_sha256", "image/png"),
     "difference.png": ("difference_sha256", "image/png"),
+    "cutout.png": ("alpha_sha256", "image/png"),
 }
 _LOG: Final = structlog.get_logger("server.web")
 

@@ -20,7 +20,7 @@ from server.imagery.waivers import AGREEMENT
 from server.storage.imagery_jobs import Candidate, Job
 from vision.errors import LoupeError
 from vision.imagery.brief import Light
-from vision.imagery.ranking import rank
+from vision.imagery.ranking import complaints, rank
 from vision.imagery.review import Act, Event, State, after
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -127,6 +127,7 @@ class Card:
     Attributes:
         mark: changes with whatever is shown, so that only what has changed is drawn anew.
         buttons: what the viewer may do; `exports`: to which rule sets it may be exported.
+        against: what the classifiers have against it; to approve it all the same takes a reason.
         why_not: why the viewer may not approve, where that is not plain from the state.
     """
 
@@ -136,6 +137,7 @@ class Card:
     making: bool
     buttons: Sequence[Act]
     exports: Sequence[str]
+    against: Sequence[str]
     why_not: str
     mark: str
 
@@ -165,6 +167,7 @@ def _card(viewer: Viewer, shown: Shown, candidate: Candidate, events: Sequence[E
             if viewer.has(role) and not _refusal(viewer, job, candidate, act)
         ],
         exports=tuple(job.brief["rules"]) if may_export else (),
+        against=complaints(candidate.facts),
         why_not=_refusal(viewer, job, candidate, Act.APPROVE)
         if candidate.state is State.IN_REVIEW and viewer.has(Role.REVIEW)
         else "",

@@ -79,6 +79,8 @@ def test_an_order_is_placed_watched_reviewed_exported_and_counted(folder: Path, 
     assert (placed["state"], placed["repeated"], placed["name"]) == ("done", False, "mug")
     assert decode((folder / "made" / "candidate-2-preview.jpg").read_bytes()).size_wh == (SIDE, SIDE)
     assert json.loads((folder / "made" / "candidate-2.json").read_text())["number"] == 2
+    replayed = said(loupe(folder, "imagery", "replay", "made/candidate-2.json", "--json"))
+    assert replayed["verdict"] == "exact"
     job = placed["id"]
 
     listed = said(loupe(folder, "imagery", "jobs", "list", "--state", "done", *asked(people, "kim")))
@@ -107,6 +109,16 @@ def test_an_order_is_placed_watched_reviewed_exported_and_counted(folder: Path, 
     costs = said(loupe(folder, "imagery", "costs", "--job", job, "--json"))
     assert (costs["candidates"], costs["approved"]) == (2, 1)
     assert costs["seconds_per_approved"] == costs["seconds"] > costs["seconds_per_candidate"] > 0
+
+
+def test_a_worker_that_could_make_nothing_does_not_start_and_names_the_setting(
+    folder: Path, server: Server
+) -> None:
+    done = loupe(
+        folder, "imagery", "worker", "--config", "loupe.toml", "--once", "--dtype", "float23", "--json"
+    )
+    assert done.returncode == 2
+    assert "dtype: expected one of float32" in said(done)["error"]["message"]
 
 
 def test_a_waiting_order_is_stopped(folder: Path, people: People, kim: Client) -> None:

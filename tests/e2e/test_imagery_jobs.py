@@ -91,6 +91,8 @@ def test_what_is_ordered_is_made_by_another_process_and_comes_with_all_that_is_k
     assert manifest.photo == hashlib.sha256(product()[0]).hexdigest()
     assert decode(shown.preview).size_wh == (600, 600)
     assert decode(shown.difference).size_wh == (600, 600)
+    alpha = kim.imagery.get(made.id, pictures=True).alpha
+    assert hashlib.sha256(alpha).hexdigest() == manifest.cutout.alpha
     (report,) = shown.reports
     assert report.rule_set == "google.merchant"
     assert {one["rule"] for one in report.details["findings"]}

@@ -54,7 +54,7 @@ class Imagery:
         return self._ask(self._stub.CreateJob, calls.create(order), deadline_s)
 
     def get(self, job_id: str, *, pictures: bool = False, deadline_s: float = 30.0) -> ImageJob:
-        """One job; with `pictures` each candidate's preview and difference map."""
+        """One job; with `pictures` each candidate's preview and difference map, and the cut-out."""
         return self._ask(self._stub.GetJob, calls.get(job_id, pictures=pictures), deadline_s)
 
     def history(self, job_id: str, *, deadline_s: float = 30.0) -> tuple[ImageEvent, ...]:

@@ -1,6 +1,7 @@
 """What can be asked of imagery, as questions in the sense of `vision.client.calls`: blocking and asynchronous clients put the same ones."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal, get_args
 
@@ -49,7 +50,7 @@ def create(order: ImageOrder) -> Question[tuple[ImageJob, bool]]:
 
 def get(job_id: str, *, pictures: bool = False) -> Question[ImageJob]:
     request = imagery_pb2.GetJobRequest(job_id=job_id, pictures=pictures)
-    return Question(request, lambda message: said.job(message.job))
+    return Question(request, lambda message: replace(said.job(message.job), alpha=message.alpha_png))
 
 
 def history(job_id: str) -> Question[tuple[ImageEvent, ...]]:

@@ -82,7 +82,12 @@ class ImageCandidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageJob:
-    """An order as it stands; `making` is the number of the candidate that is being made, 0 where none is."""
+    """An order as it stands.
+
+    Attributes:
+        making: the number of the candidate that is being made, 0 where none is.
+        alpha: a PNG, white where in the photo the product is; where pictures were asked for and a candidate is made.
+    """
 
     id: str
     state: JobState
@@ -104,6 +109,7 @@ class ImageJob:
     steps: int
     revision: int
     candidates: Sequence[ImageCandidate] = ()
+    alpha: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

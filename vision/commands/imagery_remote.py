@@ -14,7 +14,10 @@ from vision.commands.output import Output, bar
 from vision.commands.remote import Server, open_client
 from vision.errors import StateError
 from vision.files import write_bytes
+from vision.image import read_bytes
 from vision.imagery.brief import Brief
+from vision.imagery.cutout.photo import PHOTO_LIMITS
+from vision.imagery.folder import write_inputs
 
 if TYPE_CHECKING:  # gRPC is part of an extra, and only needed where a server is named
     from vision.client import Client
@@ -46,7 +49,8 @@ def submit(
 
     Args:
         request_id: a repeated one of the same user is the same order.
-        out: a folder for previews, difference maps and manifests; masters leave the server as approved exports alone.
+        out: a folder for previews, difference maps and manifests, with photo and cut-out, so that `replay` makes the masters again; they leave
+            the server as approved exports alone.
         wait: else it returns once the order is placed.
 
     Raises:
@@ -65,7 +69,7 @@ def submit(
         if wait:
             job = follow(client, job.id)
         if out is not None:
-            job = _written(client, job.id, out)
+            job = _written(client, job.id, photo, out)
     output.result({**as_json(job), "repeated": repeated, "out": str(out) if out else None}, *shown(job))
     if wait and job.state != "done":
         raise StateError(
@@ -92,7 +96,7 @@ def follow(client: "Client", job_id: str) -> "ImageJob":
 
 def as_json(job: "ImageJob") -> dict[str, Any]:
     """Without pictures."""
-    value = {name: one for name, one in asdict(job).items() if name != "candidates"}
+    value = {name: one for name, one in asdict(job).items() if name not in {"candidates", "alpha"}}
     return {**value, "candidates": [candidate_as_json(one) for one in job.candidates]}
 
 
@@ -113,8 +117,10 @@ def shown(job: "ImageJob") -> Sequence[RenderableType]:
     return [escape(told), *([escape(job.reason)] if job.reason else []), table]
 
 
-def _written(client: "Client", job_id: str, out: Path) -> "ImageJob":
+def _written(client: "Client", job_id: str, photo: Path, out: Path) -> "ImageJob":
     job = client.imagery.get(job_id, pictures=True)
+    if job.alpha:
+        write_inputs(out, read_bytes(photo, limits=PHOTO_LIMITS), job.alpha)
     for one in job.candidates:
         if one.preview:
             write_bytes(out / f"candidate-{one.number}-preview.jpg", one.preview)

@@ -6,7 +6,7 @@ The product's photo and its mask travel beside the brief, as bytes. A brief says
 import unicodedata
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -57,7 +57,7 @@ class Brief(BaseModel):
     """One order of candidates.
 
     Attributes:
-        scene: the scene in words, English or Chinese; of the product it says nothing.
+        scene: the scene in words, English or Chinese; of the product it says nothing. `plain-white` asks for none.
         rules: names of the rule sets that the images are for, the first being the one the product is placed by.
         generator: what makes the scene: a name above, or that of a model folder that the worker was given.
         size_wh: of the lossless master, in pixels.
@@ -76,6 +76,11 @@ class Brief(BaseModel):
     ] = (1600, 1600)
     count: int = Field(default=4, ge=1, le=16)
     seed: int = Field(default=0, ge=0, le=MAX_SEED)
+
+    def carried_out(self) -> Self:
+        """The brief as it is carried out: the scene `plain-white` is no scene, whoever was to make it."""
+        plain = self.scene == PLAIN_WHITE and self.generator != PLAIN_WHITE
+        return self.model_copy(update={"generator": PLAIN_WHITE}) if plain else self
 
     def seed_of(self, number: int) -> int:
         """The seed of candidate `number`, counted from 1."""

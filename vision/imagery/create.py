@@ -4,14 +4,16 @@ Takes bytes and a brief, gives bytes and manifests; the command and the worker u
 generator that needs torch is imported when it is asked for.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 import cv2
 import numpy as np
 
-from vision.errors import GuardError, ImageryError, MissingExtraError
+from vision.errors import GuardError, ImageryError, MissingExtraError, SettingsError
 from vision.image import Pixels, encode_jpeg, encode_png
 from vision.imagery.brief import PLAIN_WHITE, PROCEDURAL, STUDIO, Brief, Layout
 from vision.imagery.compliance import framing, rule_set
@@ -30,6 +32,8 @@ from vision.imagery.scenes.scene import Kept, OnStep, Scene, SceneAsk, SceneGene
 from vision.imagery.words import check_words
 
 GENERATORS: Final = (PLAIN_WHITE, PROCEDURAL, STUDIO)
+UNTRAINED: Final = frozenset({PLAIN_WHITE, PROCEDURAL})
+DTYPES: Final = ("float32", "float16", "bfloat16")  # of trained models
 _PREVIEW_PX: Final = 768
 _PREVIEW_QUALITY: Final = 88
 
@@ -106,7 +110,9 @@ def make(
     """Make candidate `number`, counted from 1, and have its lock verified by another process.
 
     Raises:
+        RefusedError: the generator's own checker objects to this candidate; others may do.
         InputError: the generator cannot carry out the brief.
+        OutOfMemoryError: there is not enough memory for the scene.
         GuardError: the product's pixels were changed, or that they were not cannot be proven; such a candidate is not handed out.
         CancelledError: raised by `on_step`.
     """
@@ -154,6 +160,7 @@ def generator_named(
 
     Raises:
         ImageryError: there is none of that name, or its folder cannot be used.
+        SettingsError: device or dtype is none that there is.
         DeviceError: there is no such device.
         MissingExtraError: it needs torch, which is not installed.
     """
@@ -167,6 +174,23 @@ def generator_named(
     except ModuleNotFoundError as error:
         raise MissingExtraError("diffusion", error.name or "torch") from error
     return open_generator(folder, device=device, dtype=dtype, threads=threads)
+
+
+def check_machinery(*, device: str, dtype: str) -> None:
+    """See that trained models can run so here; torch is loaded for that only where a GPU is asked for.
+
+    Raises:
+        SettingsError, DeviceError, MissingExtraError: as `generator_named`.
+    """
+    if dtype not in DTYPES:
+        raise SettingsError(f"dtype: expected one of {', '.join(DTYPES)}, found {dtype!r}")
+    for needed in ("torch", "diffusers"):
+        if find_spec(needed) is None:
+            raise MissingExtraError("diffusion", needed)
+    if device != "cpu":
+        from vision.imagery.diffusion import opening  # noqa: PLC0415  (it brings torch)
+
+        opening.check_machinery(device, dtype)
 
 
 def generator_of(manifest: Manifest, models: Path | None = None) -> SceneGenerator:
@@ -186,10 +210,17 @@ def generator_of(manifest: Manifest, models: Path | None = None) -> SceneGenerat
     )
 
 
+def model_names(models: Path | None) -> Sequence[str]:
+    """Names of the model folders that there are, in order."""
+    if models is None or not models.is_dir():
+        return ()
+    return sorted(one.name for one in models.iterdir() if one.is_dir())
+
+
 def _model_folder(name: str, models: Path | None) -> str | Path:
     if name == STUDIO:
         return name
-    there = sorted(one.name for one in models.iterdir() if one.is_dir()) if models and models.is_dir() else []
+    there = model_names(models)
     if models is None or name not in there:  # a name and never a path
         known = ", ".join([*GENERATORS, *there[:20]])
         raise ImageryError(f"generator: expected one of {known}, found {name!r}")

@@ -15,13 +15,12 @@ from typing import Final
 
 import cv2
 import numpy as np
-from pydantic import ValidationError
 
 from vision.errors import ImageryError
 from vision.image import ImageLimits, Pixels, decode, read_bytes
 from vision.imagery.brief import MAX_SIDE_PX
 from vision.imagery.cutout.photo import PHOTO_LIMITS, read_photo
-from vision.imagery.manifest import Manifest
+from vision.imagery.manifest import Manifest, parse_manifest
 
 ALPHA: Final = "alpha.png"
 SUFFIXES: Final = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif"}
@@ -118,11 +117,4 @@ def read_manifest(path: Path) -> Manifest:
         ImageryError: it is none, or of a newer Loupe.
         ImageError: the file cannot be read.
     """
-    raw = read_bytes(path, limits=ImageLimits(max_bytes=_MANIFEST_BYTES))
-    try:
-        return Manifest.model_validate_json(raw)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ImageryError(
-            f"{path}: {'.'.join(map(str, first['loc'])) or 'manifest'}: {first['msg']}"
-        ) from None
+    return parse_manifest(read_bytes(path, limits=ImageLimits(max_bytes=_MANIFEST_BYTES)), name=str(path))

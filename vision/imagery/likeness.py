@@ -58,11 +58,6 @@ class Likeness(BaseModel):
     image_defect: float | None = None
     new_defect: bool | None = None
 
-    @property
-    def sound(self) -> bool:
-        """Whether nothing speaks against the image."""
-        return self.same_category is not False and self.new_defect is not True
-
 
 def open_classifiers(
     catalog: Path | None,

@@ -7,8 +7,9 @@ import hashlib
 import json
 from typing import Annotated, Final, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from vision.errors import ImageryError
 from vision.imagery.brief import Brief, Layout
 from vision.imagery.placement import Placement
 
@@ -102,3 +103,18 @@ class Manifest(_Value):
     def digest(self) -> str:
         """SHA-256 of `canonical`."""
         return hashlib.sha256(self.canonical()).hexdigest()
+
+
+def parse_manifest(raw: bytes | str, *, name: str) -> Manifest:
+    """A manifest from its JSON.
+
+    Raises:
+        ImageryError: it is none, or of a newer Loupe; the message begins with the name.
+    """
+    try:
+        return Manifest.model_validate_json(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ImageryError(
+            f"{name}: {'.'.join(map(str, first['loc'])) or 'manifest'}: {first['msg']}"
+        ) from None

@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import JsonValue
 
 from vision.errors import ImageryError, MissingExtraError
-from vision.image import ImageLimits, read_header
+from vision.image import ImageLimits, decode, encode_png, read_header
 from vision.imagery.certificates import Signer
 from vision.imagery.labels.source import SourceType
 
@@ -76,7 +76,8 @@ def sign(data: bytes, claim: Claim, signer: Signer, *, photo: bytes) -> bytes:
     """The file with content credentials in it; its pixels are the same.
 
     Args:
-        photo: of the product, which becomes an ingredient; credentials of its own are carried along.
+        photo: of the product, which becomes an ingredient; credentials of its own are carried along. A BMP, which can hold none, goes in as a PNG
+            of the same pixels.
 
     Raises:
         ImageryError: the signer is refused (such as a certificate that signed itself), or the file cannot hold credentials.
@@ -85,6 +86,7 @@ def sign(data: bytes, claim: Claim, signer: Signer, *, photo: bytes) -> bytes:
     """
     c2pa = _library()
     media_type = _media_type(data, "image")
+    photo = _as_ingredient(photo)
     photo_type = _media_type(photo, "product photo")
     signed = io.BytesIO()
     try:
@@ -99,6 +101,12 @@ def sign(data: bytes, claim: Claim, signer: Signer, *, photo: bytes) -> bytes:
     except c2pa.C2paError as error:
         raise ImageryError(f"{claim.title}: cannot be signed: {error}") from error
     return signed.getvalue()
+
+
+def _as_ingredient(photo: bytes) -> bytes:
+    if read_header(photo, name="product photo", limits=_LIMITS).format != "BMP":
+        return photo
+    return encode_png(decode(photo, name="product photo", limits=_LIMITS).image_hwc)
 
 
 def _definition(claim: Claim) -> dict[str, Any]:

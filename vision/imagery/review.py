@@ -130,7 +130,10 @@ def after(standing: Standing, event: Event, *, name: str = "candidate") -> Stand
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether two names of users are one, however they are written: capitals and look-alike forms make nobody another."""
+    """Whether two names of users are one, however they are written: capitals and compatible forms (full-width, ligatures) make nobody another.
+
+    Letters of another alphabet that look the same do; whoever makes tokens sees to the names.
+    """
     return _folded(one) == _folded(other)
 
 

@@ -204,12 +204,14 @@ class GetJobRequest(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., pictures: _Optional[bool] = ...) -> None: ...
 
 class GetJobResponse(_message.Message):
-    __slots__ = ("job", "events")
+    __slots__ = ("job", "events", "alpha_png")
     JOB_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
+    ALPHA_PNG_FIELD_NUMBER: _ClassVar[int]
     job: Job
     events: _containers.RepeatedCompositeFieldContainer[ImageEvent]
-    def __init__(self, job: _Optional[_Union[Job, _Mapping]] = ..., events: _Optional[_Iterable[_Union[ImageEvent, _Mapping]]] = ...) -> None: ...
+    alpha_png: bytes
+    def __init__(self, job: _Optional[_Union[Job, _Mapping]] = ..., events: _Optional[_Iterable[_Union[ImageEvent, _Mapping]]] = ..., alpha_png: _Optional[bytes] = ...) -> None: ...
 
 class ListJobsRequest(_message.Message):
     __slots__ = ("state", "requester", "holding", "limit", "after")

@@ -60,6 +60,7 @@ class GreyStudio:
     """Makes candidates in so many steps.
 
     Attributes:
+        found: further facts of every image, such as classifiers find them.
         at_step: called before each step with candidate and step; what it raises ends the candidate; `at_check` likewise.
     """
 
@@ -68,12 +69,12 @@ class GreyStudio:
     device: str = "cpu"
     at_step: Callable[[int, int], None] = lambda _, __: None
     at_check: Callable[[], None] = lambda: None
+    generators: tuple[str, ...] = ("grey",)
+    found: Mapping[str, JsonValue] = field(default_factory=dict)
     made: list[int] = field(default_factory=list)
     cleared: int = 0
 
     def sit(self, photo: bytes, mask: bytes | None, brief: Brief) -> "GreySitting":
-        if brief.generator != "grey":
-            raise ImageryError(f"generator: expected grey, found {brief.generator}")
         return GreySitting(self, decode(photo).image_hwc, sha256(photo), brief)
 
     def clear(self) -> None:
@@ -92,7 +93,7 @@ class GreySitting:
         return encode_png(np.full_like(self.product_hwc, 255))
 
     def facts(self, image: Image) -> Mapping[str, JsonValue]:
-        return {"cutout": "all of it", "quality": 1.0, "warnings": []}
+        return {"cutout": "all of it", "quality": 1.0, "warnings": [], **self.studio.found}
 
     def check(self, master_png: bytes) -> Sequence[Mapping[str, JsonValue]]:
         self.studio.at_check()
@@ -162,6 +163,9 @@ class PlainDesk:
 
     version: int = 1
     files: int = 0
+
+    def check_order(self, brief: Brief, policy: Mapping[str, JsonValue], photo: bytes) -> None:
+        self.check_rules(brief.rules)
 
     def check_rules(self, names: Sequence[str]) -> None:
         for name in names:

@@ -1,11 +1,12 @@
 """What people decide about real candidates: two persons, exactly what was approved, and no file twice."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import update
 
@@ -21,6 +22,7 @@ from server.storage.imagery_jobs import Candidate, ImageryJobs, Wanted
 from server.storage.imagery_queue import ImageryQueue
 from server.storage.imagery_retention import sweep_imagery
 from server.storage.imagery_tables import JobState, imagery_candidates
+from tests.pictures import encoded
 from tests.server.imagery.parts import GreyStudio, PlainDesk, brief, photo
 from vision.errors import (
     ImageError,
@@ -32,6 +34,7 @@ from vision.errors import (
     StorageError,
 )
 from vision.image import ImageLimits
+from vision.imagery.brief import PLAIN_WHITE
 from vision.imagery.review import Act, State
 
 pytestmark = pytest.mark.asyncio
@@ -61,11 +64,11 @@ class House:
         self.orders = Orders(self.jobs, self.events, self.books, self.blobs, self.desk, ImageLimits())
         self.reviewing = Reviewing(self.jobs, self.events, self.books, self.blobs, self.desk)
 
-    async def made(self, by: Principal = KIM, **changes: Any) -> str:
+    async def made(self, by: Principal = KIM, found: Mapping[str, Any] | None = None, **changes: Any) -> str:
         """The id of an order that was carried out."""
         shown, _ = await self.orders.place(Asked(brief=brief(**changes), photo=photo()), by)
         Worker(
-            ImageryQueue(self.database), self.blobs, GreyStudio(steps=1), Habits(name="one", once=True), threading.Event()
+            ImageryQueue(self.database), self.blobs, GreyStudio(steps=1, found=found or {}), Habits(name="one", once=True), threading.Event()
         ).run()  # fmt: skip
         return shown.job.id
 
@@ -115,11 +118,27 @@ async def test_an_order_is_kept_with_who_asked_and_the_same_request_is_the_same_
         await house.orders.place(Asked(brief=brief(seed=5), photo=photo(), request_id="r1"), KIM)
 
 
+async def test_plain_white_is_no_scene_for_any_model_to_paint(house: House) -> None:
+    shown, _ = await house.orders.place(Asked(brief=brief(scene=" plain-white"), photo=photo()), KIM)
+    assert (shown.job.generator, shown.job.brief["generator"]) == (PLAIN_WHITE, PLAIN_WHITE)
+    assert brief().carried_out() == brief()
+
+
 async def test_what_cannot_be_carried_out_is_refused_before_it_is_kept(house: House) -> None:
-    good = photo()
+    good, lossy = photo(), encoded(np.full((80, 80), 255, np.uint8), "JPEG")
     for asked, kind, words in (
         (Asked(brief=brief(), photo=b"no picture"), ImageError, "photo: expected one of JPEG"),
         (Asked(brief=brief(), photo=good, mask=b"no picture"), ImageError, "mask: expected one of JPEG"),
+        (
+            Asked(brief=brief(), photo=photo(side=80), mask=lossy),
+            ImageryError,
+            "mask: expected a PNG, found JPEG",
+        ),
+        (
+            Asked(brief=brief(), photo=photo(side=80), mask=photo(side=90)),
+            ImageryError,
+            "mask: expected 80x80 px",
+        ),
         (Asked(brief=brief(rules=("square", "round")), photo=good), ImageryError, "found 'round'"),
         (Asked(brief=brief(), photo=good, policy="nowhere"), ImageryError, "label policy: expected one of"),
         (
@@ -226,6 +245,25 @@ async def test_what_nobody_approved_is_not_exported(house: House) -> None:
     assert house.desk.files == 0
 
 
+async def test_what_the_classifiers_have_something_against_is_approved_with_a_reason_alone(
+    house: House,
+) -> None:
+    job_id = await house.made(
+        found={"same_category": False, "category": ["shoes"], "image_category": ["lamps"], "new_defect": True}
+    )
+    await house.decide(job_id, Act.PROPOSE, KIM)
+
+    with pytest.raises(
+        InputError,
+        match="approve: reason: expected one, since the photo is taken for shoes, the image for lamps and the image shows a defect",
+    ):
+        await house.decide(job_id, Act.APPROVE, ADA, "  ")
+    assert house.jobs.candidate(job_id, 1).state is State.IN_REVIEW
+
+    await house.decide(job_id, Act.APPROVE, ADA, "it is a shoe, and whole")
+    assert house.jobs.candidate(job_id, 1).state is State.APPROVED
+
+
 async def test_a_draft_is_neither_approved_nor_exported(house: House) -> None:
     shown, _ = await house.orders.place(Asked(brief=brief(), photo=photo()), KIM)
     with pytest.raises(StateError, match="expected it to be in_review, found it draft"):
@@ -270,6 +308,18 @@ async def test_another_manifest_voids_the_approval(house: House) -> None:
     house.tamper(job_id, manifest=house.jobs.candidate(job_id, 2).manifest)
     with pytest.raises(StateError, match="the approval is void"):
         await house.export(job_id)
+
+
+async def test_a_manifest_that_cannot_be_read_is_neither_approved_nor_exported_and_named(
+    house: House,
+) -> None:
+    job_id = await house.approved()
+    house.tamper(job_id, manifest="{}")
+    with pytest.raises(StateError, match=r"the approval is void.*candidate 1: brief: Field required"):
+        await house.export(job_id)
+    await house.decide(job_id, Act.PROPOSE, KIM)
+    with pytest.raises(ImageryError, match="candidate 1: brief: Field required"):
+        await house.decide(job_id, Act.APPROVE, ADA)
 
 
 async def test_a_master_that_is_gone_voids_the_approval_and_a_damaged_one_is_not_sent(house: House) -> None:

@@ -1,9 +1,12 @@
 """A worker makes what is ordered, keeps every finished candidate, and turns whatever goes wrong into the order's state."""
 
 import threading
+import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ from server.storage.imagery_queue import ImageryQueue
 from server.storage.imagery_tables import AttemptEnd, JobState
 from tests.server.imagery.parts import GreyStudio, brief, photo
 from tests.server.storage.images import order
+from vision.errors import DeviceError, LoupeError, MissingExtraError, RefusedError, SettingsError
 from vision.image import decode
 from vision.imagery.manifest import Manifest
 from vision.imagery.review import Act, State
@@ -45,10 +49,12 @@ class World:
         )  # fmt: skip
         return self.jobs.place(placed)[0]
 
-    def work(self, studio: GreyStudio, **habits: object) -> Counter[AttemptEnd]:
+    def work(
+        self, studio: GreyStudio, told: Callable[[AttemptEnd], None] = lambda _: None, **habits: object
+    ) -> Counter[AttemptEnd]:
         return Worker(
             self.queue, self.blobs, studio, replace(HABITS, **habits), self.leaving  # type: ignore[arg-type]
-        ).run()  # fmt: skip
+        ).run(lambda _, end: told(end))  # fmt: skip
 
     def states(self, job: Job) -> list[State]:
         return [one.state for one in self.jobs.candidates(job.id)]
@@ -157,10 +163,15 @@ def test_a_photo_that_is_none_fails_its_order_at_once_and_says_why(world: World)
     assert world.jobs.find(good.id).state is JobState.DONE
 
 
-def test_an_unknown_generator_fails_its_order_and_names_it(world: World) -> None:
-    job = world.place(generator="studio-9000")
-    world.work(GreyStudio())
-    assert world.jobs.find(job.id).reason == "generator: expected grey, found studio-9000"
+def test_an_order_for_a_scene_model_that_this_worker_has_not_is_left_to_another(world: World) -> None:
+    job, own = world.place(generator="studio-9000"), world.place()
+
+    assert world.work(GreyStudio()) == {AttemptEnd.DONE: 1}
+    assert world.jobs.find(own.id).state is JobState.DONE
+    assert world.jobs.find(job.id).attempt == 0
+
+    assert world.work(GreyStudio(generators=("studio-9000",))) == {AttemptEnd.DONE: 1}
+    assert world.jobs.find(job.id).state is JobState.DONE
 
 
 def test_no_memory_is_said_tried_again_and_bounded_and_what_was_made_stays(world: World) -> None:
@@ -175,10 +186,35 @@ def test_no_memory_is_said_tried_again_and_bounded_and_what_was_made_stays(world
 
     found = world.jobs.find(job.id)
     assert (found.state, found.failures) == (JobState.FAILED, 3)
-    assert found.reason.startswith("out of memory: ")
+    assert found.reason == "out of memory"
     assert studio.cleared == 3
     assert studio.made == [1]
     assert world.states(job) == [State.CHECKED, State.DRAFT, State.DRAFT]
+
+
+def test_a_candidate_that_the_models_checker_refuses_costs_no_other_and_is_told(world: World) -> None:
+    job = world.place()
+
+    def refuse(number: int, step: int) -> None:
+        if number == 2:
+            raise RefusedError("seed 101: the checker objects")
+
+    assert world.work(GreyStudio(at_step=refuse)) == {AttemptEnd.DONE: 1}
+
+    found = world.jobs.find(job.id)
+    assert (found.state, found.reason) == (JobState.DONE, "candidate 2: seed 101: the checker objects")
+    assert world.states(job) == [State.CHECKED, State.DRAFT, State.CHECKED]
+    assert ImageryBooks(world.database).seconds(job.id).keys() == {1, 2, 3}
+
+
+def test_a_fault_that_is_not_ours_is_told_without_its_words_which_may_hold_paths(world: World) -> None:
+    job = world.place(count=1)
+
+    def fail(number: int, step: int) -> None:
+        raise ZeroDivisionError("/srv/secret/place")
+
+    assert world.work(GreyStudio(at_step=fail)) == {AttemptEnd.FAILED: 3}
+    assert world.jobs.find(job.id).reason == "ZeroDivisionError; the worker's log has the rest"
 
 
 def test_a_fault_that_passes_costs_one_turn(world: World) -> None:
@@ -190,6 +226,64 @@ def test_a_fault_that_passes_costs_one_turn(world: World) -> None:
 
     assert world.work(GreyStudio(at_step=fail_once)) == {AttemptEnd.FAILED: 1, AttemptEnd.DONE: 1}
     assert world.jobs.find(job.id).state is JobState.DONE
+
+
+def test_an_outage_of_the_pictures_costs_an_order_nothing_and_is_waited_for(
+    world: World, tmp_path: Path
+) -> None:
+    job, folder, ends = world.place(count=1), tmp_path / "imagery", list[AttemptEnd]()
+    folder.rename(tmp_path / "elsewhere")
+    folder.write_bytes(b"no folder")
+
+    def told(end: AttemptEnd) -> None:
+        ends.append(end)
+        if len(ends) == 4:
+            assert "picture" in world.jobs.find(job.id).reason
+            folder.unlink()
+            (tmp_path / "elsewhere").rename(folder)
+
+    began = time.monotonic()
+    world.work(GreyStudio(), told)
+
+    assert ends == [AttemptEnd.RETURNED] * 4 + [AttemptEnd.DONE]
+    assert time.monotonic() - began >= (1 + 2 + 4 + 8) * HABITS.poll_s
+    found = world.jobs.find(job.id)
+    assert (found.state, found.failures, found.reason) == (JobState.DONE, 0, "")
+
+
+def test_a_damaged_photo_fails_its_order_once_that_was_tried_again(world: World, tmp_path: Path) -> None:
+    job = world.place(count=1)
+    (kept,) = (tmp_path / "imagery").glob("??/??/*")
+    kept.write_bytes(b"another picture")
+
+    assert world.work(GreyStudio()) == {AttemptEnd.FAILED: 3}
+
+    found = world.jobs.find(job.id)
+    assert found.state is JobState.FAILED
+    assert "expected bytes with this sha256" in found.reason
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        DeviceError("cuda: expected a GPU, found none"),
+        MissingExtraError("diffusion", "torch"),
+        SettingsError("dtype: expected float32, found float23"),
+    ],
+)
+def test_what_one_worker_lacks_is_not_put_down_to_the_order(world: World, fault: LoupeError) -> None:
+    job = world.place(count=1)
+
+    def fail(number: int, step: int) -> None:
+        raise fault
+
+    def leave(end: AttemptEnd) -> None:
+        if world.jobs.find(job.id).attempt == 4:
+            world.leaving.set()
+
+    assert world.work(GreyStudio(at_step=fail), leave) == {AttemptEnd.RETURNED: 4}
+    found = world.jobs.find(job.id)
+    assert (found.state, found.failures, found.reason) == (JobState.QUEUED, 0, str(fault))
 
 
 def test_a_worker_whose_order_was_taken_writes_nothing_more_of_it(world: World) -> None:

@@ -42,9 +42,9 @@ EXPECTED: Final = {
     "DeadlineError": Code.DEADLINE_EXCEEDED,
     "CancelledError": Code.CANCELLED,
 }
-# Raised by training, at the line, by commands before a server runs, by clients of one, and where an index is opened, which is made anew then.
+# Raised by training, at the line, by workers, by commands before a server runs, by clients of one, and where an index is opened, which is made anew then.
 NEVER_IN_A_CALL: Final = {
-    "ManifestError", "SearchIndexError", "GuardError", "MissingExtraError", "DeviceError",
+    "ManifestError", "SearchIndexError", "GuardError", "MissingExtraError", "DeviceError", "OutOfMemoryError", "RefusedError",
     "RemoteError", "RequestError", "RemotePermissionError", "UnavailableError", "UnsupportedError", "WireError",
 }  # fmt: skip
 KINDS: Final = {

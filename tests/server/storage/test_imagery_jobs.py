@@ -5,15 +5,16 @@ from datetime import timedelta
 from threading import Thread
 
 import pytest
+from sqlalchemy import Connection
 
 from server.storage.database import Database
-from server.storage.imagery_books import ImageryBooks, Waiver
+from server.storage.imagery_books import ImageryBooks, Waiver, waived
 from server.storage.imagery_events import ImageryEvents
 from server.storage.imagery_jobs import ImageryJobs, Wanted
 from server.storage.imagery_queue import ImageryQueue
 from server.storage.imagery_tables import JobState
 from tests.server.storage.images import NOON, finish, order, place, taken
-from vision.errors import InputError, NotFoundError, PermissionDeniedError, StateError
+from vision.errors import InputError, NotFoundError, PermissionDeniedError, StateError, StorageError
 from vision.imagery.review import Act, Event, State
 
 
@@ -161,13 +162,29 @@ def test_what_happened_is_kept_in_order_and_what_may_not_happen_has_not(
         events.add(job.id, 7, Event(act=Act.PROPOSE, at=NOON, by="kim"))
 
 
+def test_an_order_and_what_rests_on_it_are_kept_together_or_not_at_all(database: Database) -> None:
+    jobs, calls = ImageryJobs(database), list[Connection]()
+
+    def fail(connection: Connection) -> None:
+        raise StorageError("disk full")
+
+    with pytest.raises(StorageError, match="disk full"):
+        jobs.place(order(request_id="once"), fail)
+    assert jobs.all(Wanted()) == []
+
+    assert jobs.place(order(request_id="once"), calls.append)[1] is False
+    assert jobs.place(order(request_id="once"), calls.append)[1] is True
+    assert len(calls) == 1
+
+
 def test_waivers_are_kept_with_who_why_and_until_when(database: Database) -> None:
     job, books = place(database), ImageryBooks(database)
     waiver = Waiver(
         job_id=job.id, at=NOON, by_user="kim", reason="主图无文字", keep_until=NOON + timedelta(days=200)
     )
-    books.waive(waiver)
-    books.waive(replace(waiver, job_id="0" * 32))
+    with database.writing() as connection:
+        waived(connection, waiver)
+        waived(connection, replace(waiver, job_id="0" * 32))
     assert books.waivers(job.id) == [waiver]
 
 

@@ -103,9 +103,9 @@ class House:
         assert answer.status == 303, answer.text
         return visitor
 
-    def work(self) -> None:
+    def work(self, **found: Any) -> None:
         Worker(
-            ImageryQueue(self.database), self.blobs, GreyStudio(steps=1), Habits(name="one", once=True), threading.Event()
+            ImageryQueue(self.database), self.blobs, GreyStudio(steps=1, found=found), Habits(name="one", once=True), threading.Event()
         ).run()  # fmt: skip
 
 
@@ -277,6 +277,7 @@ def test_every_answer_forbids_what_the_page_does_not_need(kim: Visitor) -> None:
         assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
         assert "unsafe" not in policy
         assert answer.headers["x-content-type-options"] == "nosniff"
+    assert 'name="mask" accept="image/png"' in kim.get().text  # what else is a mask is refused
     assert "http" not in kim.get().text.replace("http://www.w3.org", "")
     assert not re.search(r"<script(?! src)|\son\w+=|style=", kim.get(path).text)
 
@@ -396,6 +397,7 @@ def test_a_made_order_shows_its_pictures_reports_and_facts(kim: Visitor) -> None
         ("preview.jpg", (256, 256)),
         ("master.png", (256, 256)),
         ("difference.png", (256, 256)),
+        ("cutout.png", (40, 40)),
     ):
         answer = kim.get(f"{path}/1/{picture}")
         assert decode(answer.body).size_wh == size_wh
@@ -489,6 +491,22 @@ def test_the_requester_sees_why_there_is_no_button_to_approve(house: House, kim:
     answer = second.post(f"{path}/1/approve")
     assert answer.status == 403
     assert "another user than kim" in answer.text
+
+
+def test_what_the_classifiers_have_against_an_image_stands_on_its_card(
+    house: House, kim: Visitor, ada: Visitor
+) -> None:
+    path = kim.order().place.removeprefix(f"{PATH}/")
+    house.work(new_defect=True)
+    assert (
+        "The image shows a defect that the photo does not. To approve it takes a reason."
+        in kim.get(path).text
+    )
+    kim.post(f"{path}/1/propose")
+    refused = ada.post(f"{path}/1/approve")
+    assert refused.status == 400
+    assert "approve: reason: expected one" in refused.text
+    assert ada.post(f"{path}/1/approve", reason="a reflection").status == 303
 
 
 def test_rejecting_needs_a_reason_and_exporting_an_approval(kim: Visitor, ada: Visitor) -> None:

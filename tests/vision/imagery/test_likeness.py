@@ -9,6 +9,7 @@ from tests.bundles import make_bundle
 from tests.catalog_bundles import make_catalog_bundle
 from vision.errors import BundleError
 from vision.imagery.likeness import Classifiers, Likeness, Seen, likeness, open_classifiers
+from vision.imagery.ranking import complaints
 
 EAST, NORTH = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
 
@@ -17,12 +18,12 @@ def test_without_models_nothing_is_said_and_nothing_speaks_against_the_image() -
     image = np.full((90, 120, 3), 200, np.uint8)
     seen = Classifiers().see(image, (10, 10, 60, 60), name="mug")
     assert likeness(seen, seen) == Likeness()
-    assert likeness(seen, seen).sound
+    assert complaints(likeness(seen, seen).model_dump()) == ()
 
 
 def test_an_image_of_another_category_is_not_sound() -> None:
     found = likeness(Seen(category=("home", "mugs")), Seen(category=("home", "lamps")))
-    assert (found.same_category, found.sound) == (False, False)
+    assert (found.same_category, bool(complaints(found.model_dump()))) == (False, True)
 
 
 def test_categories_are_compared_as_far_down_as_both_are_answered_for() -> None:
@@ -49,7 +50,7 @@ def test_a_defect_is_new_where_the_image_would_be_rejected_and_the_photo_would_n
 ) -> None:
     found = likeness(Seen(defect=0.4, rejected=photo), Seen(defect=0.9, rejected=image))
     assert found.new_defect is new
-    assert found.sound is not new
+    assert bool(complaints(found.model_dump())) is new
 
 
 def test_an_inspection_bundle_says_how_defective_the_product_looks(tmp_path: Path) -> None:

@@ -165,8 +165,8 @@ def test_damaged_credentials_are_invalid_and_no_crash(house: tuple[Signer, bytes
     assert found.problems
 
 
-@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "TIFF"])
-def test_a_photo_of_any_such_format_becomes_an_ingredient(
+@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "TIFF", "BMP"])
+def test_a_photo_of_any_format_that_is_taken_becomes_an_ingredient(
     image_format: str, house: tuple[Signer, bytes]
 ) -> None:
     data = signed("JPEG", house[0], photo=encoded(smooth(90, 80), image_format))

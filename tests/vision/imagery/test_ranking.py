@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vision.imagery.ranking import rank
+from vision.imagery.ranking import complaints, rank
 
 
 def report(*statuses: str) -> dict[str, Any]:
@@ -40,6 +40,15 @@ def test_of_equals_the_one_most_like_the_product_comes_first() -> None:
 
 def test_what_was_not_checked_yet_comes_last() -> None:
     assert order(([], {}), ([report("fail")], {})) == [1, 0]
+
+
+def test_what_the_classifiers_have_against_a_candidate_is_said_and_what_nobody_was_asked_is_not() -> None:
+    other = {"same_category": False, "category": ["bags", "rucksacks"], "image_category": []}
+    assert complaints(other | {"new_defect": False}) == (
+        "the photo is taken for bags > rucksacks, the image for nothing known",
+    )
+    assert complaints({"new_defect": True}) == ("the image shows a defect that the photo does not",)
+    assert complaints({}) == complaints({"same_category": True, "new_defect": False, "warnings": []}) == ()
 
 
 @given(st.lists(st.sampled_from(["pass", "warn", "fail", "not_checked"]), max_size=6), st.floats(-1, 1))

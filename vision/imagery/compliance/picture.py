@@ -4,7 +4,7 @@ from functools import cached_property
 from typing import Final
 
 from vision.errors import ImageryError
-from vision.image import ImageHeader, Pixels, decode, read_header
+from vision.image import ImageHeader, ImageLimits, Pixels, decode, read_header
 from vision.imagery.compliance import border, metadata, product, text
 from vision.imagery.compliance.border import Drawn
 from vision.imagery.compliance.colour import Colours, colours, transparent
@@ -20,17 +20,20 @@ _SAME_EDGE_PX: Final = 4
 class Picture:
     """One image with what is known of it.
 
+    Args:
+        limits: beyond which it is refused rather than measured.
+
     Raises:
         ImageError: it cannot be decoded whole.
         ImageryError: the alpha handed in is not of its size.
     """
 
-    def __init__(self, data: bytes, context: Context | None = None) -> None:
+    def __init__(self, data: bytes, context: Context | None = None, *, limits: ImageLimits = LIMITS) -> None:
         self.data = data
         self.context = context or Context()
         self.name = self.context.name or "image"
-        self.header: ImageHeader = read_header(data, name=self.name, limits=LIMITS)
-        self.image_hwc: Pixels = decode(data, name=self.name, limits=LIMITS).image_hwc
+        self.header: ImageHeader = read_header(data, name=self.name, limits=limits)
+        self.image_hwc: Pixels = decode(data, name=self.name, limits=limits).image_hwc
         alpha_hw = self.context.alpha_hw
         if alpha_hw is not None and alpha_hw.shape != self.image_hwc.shape[:2]:
             found = f"{alpha_hw.shape[1]}x{alpha_hw.shape[0]}"

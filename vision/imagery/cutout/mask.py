@@ -26,14 +26,7 @@ def read_mask(data: bytes, size_wh: tuple[int, int], *, name: str = "mask") -> P
         ImageError: not a picture that can be decoded.
         ImageryError: not a PNG, coloured, of another size, empty, everything, or inverted.
     """
-    header = read_header(data, name=name, limits=PHOTO_LIMITS)
-    if header.format != "PNG":  # what loses anything blurs the edge
-        raise ImageryError(f"{name}: expected a PNG, found {header.format}")
-    if header.size_wh != size_wh:
-        raise ImageryError(
-            f"{name}: expected {size_wh[0]}x{size_wh[1]} px, the size of the upright photo, "
-            f"found {header.size_wh[0]}x{header.size_wh[1]}"
-        )
+    check_mask(data, size_wh, name=name)
     layers = decode_layers(data, name=name, limits=PHOTO_LIMITS)
     if layers.alpha_hw is not None and layers.alpha_hw.min() < 255:
         alpha = layers.alpha_hw
@@ -44,6 +37,23 @@ def read_mask(data: bytes, size_wh: tuple[int, int], *, name: str = "mask") -> P
         alpha = np.ascontiguousarray(grey[:, :, 0])
     _check(alpha, name)
     return alpha
+
+
+def check_mask(data: bytes, size_wh: tuple[int, int], *, name: str = "mask") -> None:
+    """See by its header alone that a file may be a mask of a photo of this size, upright.
+
+    Raises:
+        ImageError: no picture, or outside `PHOTO_LIMITS`.
+        ImageryError: not a PNG, or of another size.
+    """
+    header = read_header(data, name=name, limits=PHOTO_LIMITS)
+    if header.format != "PNG":  # what loses anything blurs the edge
+        raise ImageryError(f"{name}: expected a PNG, found {header.format}")
+    if header.size_wh != size_wh:
+        raise ImageryError(
+            f"{name}: expected {size_wh[0]}x{size_wh[1]} px, the size of the upright photo, "
+            f"found {header.size_wh[0]}x{header.size_wh[1]}"
+        )
 
 
 def _check(alpha_hw: Pixels, name: str) -> None:

@@ -14,7 +14,7 @@ from typing import Final, Self
 import cv2
 import numpy as np
 
-from vision.errors import BundleError, ImageryError
+from vision.errors import BundleError, ImageryError, SettingsError
 from vision.image import Pixels
 from vision.imagery.cutout.backdrop import Plane
 from vision.session import ForeignSession
@@ -58,10 +58,13 @@ class Saliency:
         """The network that this machine's owner brought; nothing where there is none.
 
         Raises:
-            ImageryError: it cannot be read, is no such network, or is not the file that the package is known for.
+            SettingsError: it cannot be read, is no such network, or is not the file that the package is known for.
         """
         if settings.cutout_model is not None:
-            return cls.loaded(settings.cutout_model)
+            try:
+                return cls.loaded(settings.cutout_model)
+            except ImageryError as error:
+                raise SettingsError(f"LOUPE_CUTOUT_MODEL: {error}") from error
         try:
             path = Path(str(importlib.metadata.distribution(PACKAGE).locate_file(FILE)))
         except importlib.metadata.PackageNotFoundError:
@@ -71,7 +74,7 @@ class Saliency:
         model = path.read_bytes()
         found = hashlib.sha256(model).hexdigest()
         if found != DIGEST:
-            raise ImageryError(f"{path}: expected the SHA-256 {DIGEST}, found {found}")
+            raise SettingsError(f"{path}: expected the SHA-256 {DIGEST}, found {found}")
         return cls._of(model, path)
 
     @classmethod

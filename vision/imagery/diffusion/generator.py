@@ -17,7 +17,7 @@ import transformers
 from PIL import Image
 from pydantic import JsonValue
 
-from vision.errors import ImageryError
+from vision.errors import OutOfMemoryError, RefusedError
 from vision.image import Pixels
 from vision.imagery.brief import Layout
 from vision.imagery.diffusion.admission import Admitted
@@ -79,7 +79,8 @@ class DiffusionScenes:
         """Paint a scene at the model's own size, enlarged to the size asked for.
 
         Raises:
-            ImageryError: there is not enough memory, or the model's safety checker objects.
+            OutOfMemoryError: as it says; the generator is as it was.
+            RefusedError: the model's safety checker objects to what this seed gave.
             CancelledError: raised by `on_step`; the generator is as it was.
         """
         prompt = prompt_of(self._settings.words, ask.words, ask.layout, ask.seed)
@@ -135,7 +136,7 @@ class DiffusionScenes:
         except (RuntimeError, MemoryError) as error:
             if not _memory_ran_out(error):
                 raise
-            raise ImageryError(
+            raise OutOfMemoryError(
                 f"{self._name}: expected enough memory for a scene of {own_wh[0]}x{own_wh[1]} pixels on {self._machinery.device}; "
                 "it ran out"
             ) from error
@@ -144,8 +145,8 @@ class DiffusionScenes:
             if self._machinery.device != "cpu":
                 torch.cuda.empty_cache()
         if any(getattr(made, "nsfw_content_detected", None) or ()):
-            raise ImageryError(
-                f"{self._name}: the model's safety checker objects to the scene; other words may do"
+            raise RefusedError(
+                f"{self._name}: the model's safety checker objects to the scene of seed {ask.seed}; another seed or other words may do"
             )
         return np.asarray(made.images[0], np.float32)
 

@@ -14,7 +14,7 @@ from vision.errors import ImageryError
 from vision.imagery.brief import STUDIO
 from vision.imagery.diffusion.admission import admit
 from vision.imagery.diffusion.generator import DiffusionScenes
-from vision.imagery.diffusion.pipelines import Machinery, load_pipeline
+from vision.imagery.diffusion.pipelines import Machinery, dtype_on, load_pipeline
 
 STUDIO_FOLDER: Final = Path(__file__).parent / "studio64"
 _HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
@@ -43,6 +43,7 @@ def open_generator(
 
     Raises:
         ImageryError: there is no such model, or it is not admitted (`admission.admit`), or its parts do not fit together.
+        SettingsError: device or dtype is none that there is.
         DeviceError: there is no such device.
     """
     machinery = Machinery(device=device, dtype=dtype, offload=offload, threads=threads)
@@ -50,6 +51,15 @@ def open_generator(
     admitted = admit(folder)
     name = STUDIO if folder == STUDIO_FOLDER else _name(name_or_folder)
     return DiffusionScenes(name, admitted, load_pipeline(admitted, machinery), machinery)
+
+
+def check_machinery(device: str, dtype: str) -> None:
+    """See that models can run so here, without opening one.
+
+    Raises:
+        SettingsError, DeviceError: as `open_generator`.
+    """
+    dtype_on(Machinery(device=device, dtype=dtype))
 
 
 def _folder(name: str | Path, *, allow_hub: bool) -> Path:

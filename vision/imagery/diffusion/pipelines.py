@@ -3,6 +3,7 @@
 What libraries say of a broken folder in their own errors is said again as ours, with the folder's name.
 """
 
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import transformers
 from safetensors import SafetensorError, safe_open
 
 import vision.imagery.diffusion.patch_pca  # noqa: F401  (diffusers takes parts from modules that are imported already)
-from vision.errors import DeviceError, ImageryError
+from vision.errors import DeviceError, ImageryError, SettingsError
 from vision.imagery.diffusion.admission import Admitted
 from vision.imagery.diffusion.settings import Lora
 
@@ -24,6 +25,7 @@ DTYPES: Final[Mapping[str, torch.dtype]] = {
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
 }
+_DEVICE: Final = re.compile(r"cpu|cuda(:(?P<number>\d{1,3}))?")
 _BROKEN: Final = (OSError, ValueError, TypeError, KeyError, RuntimeError, AttributeError, SafetensorError)
 
 
@@ -48,10 +50,10 @@ def load_pipeline(admitted: Admitted, machinery: Machinery) -> Any:
     """A pipeline of the class that the folder's parts and settings ask for.
 
     Raises:
-        DeviceError: there is no such device.
+        SettingsError, DeviceError: as `dtype_on`.
         ImageryError: the parts do not fit together, or a LoRA is for another model.
     """
-    dtype = _checked(machinery)
+    dtype = dtype_on(machinery)
     _hush()
     options: dict[str, Any] = {
         "dtype": dtype,
@@ -92,16 +94,26 @@ def _hush() -> None:
         logging.set_verbosity_error()
 
 
-def _checked(machinery: Machinery) -> torch.dtype:
+def dtype_on(machinery: Machinery) -> torch.dtype:
+    """What to compute in, once it is known that this machine can.
+
+    Raises:
+        SettingsError: dtype, device or offload is none that there is.
+        DeviceError: there is no such GPU here.
+    """
     if machinery.dtype not in DTYPES:
-        raise ImageryError(f"dtype: expected one of {', '.join(DTYPES)}, found {machinery.dtype!r}")
-    kind = machinery.device.split(":")[0]
-    if kind not in {"cpu", "cuda"}:
-        raise ImageryError(f"device: expected cpu, cuda or cuda:N, found {machinery.device!r}")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise DeviceError(f"{machinery.device}: expected a GPU that torch can use, found none")
-    if machinery.offload and kind == "cpu":
-        raise ImageryError("offload: expected with a GPU alone, found the device cpu")
+        raise SettingsError(f"dtype: expected one of {', '.join(DTYPES)}, found {machinery.dtype!r}")
+    device = _DEVICE.fullmatch(machinery.device)
+    if device is None:
+        raise SettingsError(f"device: expected cpu, cuda or cuda:N, found {machinery.device!r}")
+    if machinery.device != "cpu":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if int(device["number"] or 0) >= count:
+            raise DeviceError(
+                f"{machinery.device}: expected a GPU that torch can use, found {count or 'none'}"
+            )
+    elif machinery.offload:
+        raise SettingsError("offload: expected with a GPU alone, found the device cpu")
     return DTYPES[machinery.dtype]
 
 

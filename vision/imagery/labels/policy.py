@@ -5,12 +5,13 @@ A policy knows no image: it is asked what one with or without synthetic content 
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from vision.errors import ImageryError, SettingsError
 from vision.imagery.labels.aigc import Aigc, Name
@@ -126,7 +127,7 @@ class LabelPolicy(BaseModel):
             return Labels(source=self.synthetic_source, explicit=self._drawn())
         if self.producer is None:
             raise ImageryError(
-                f"label policy {self.name}: producer: expected the name or code of who offers the service, found none"
+                f"label policy {self.name}: producer: expected the name or code of who offers the service (imagery.producer in loupe.toml), found none"
             )
         aigc = Aigc.of(self.producer, number)
         return Labels(source=self.synthetic_source, aigc=aigc, explicit=self._drawn())
@@ -148,6 +149,20 @@ def label_policy(name: str, *, producer: str | None = None, waiver: Waiver | Non
     if producer is not None:
         policy = policy.with_producer(producer)
     return policy.waived(waiver) if waiver is not None else policy
+
+
+def parse_policy(value: Mapping[str, JsonValue]) -> LabelPolicy:
+    """A policy from what `model_dump` wrote.
+
+    Raises:
+        ImageryError: it is none, or of a newer Loupe.
+    """
+    try:
+        return LabelPolicy.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "policy"
+        raise ImageryError(f"label policy: {where}: {first['msg']}") from error
 
 
 def policy_names() -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import pytest
 from tests.bundles import onnx_model
 from tests.goods import goods
 from tests.vision.imagery.cutout.networks import dark_is_product, u2netp
-from vision.errors import ImageryError
+from vision.errors import ImageryError, SettingsError
 from vision.imagery.cutout import saliency as module
 from vision.imagery.cutout.quality import overlap
 from vision.imagery.cutout.saliency import Saliency
@@ -43,7 +43,7 @@ def test_another_file_in_the_package_is_refused(monkeypatch: pytest.MonkeyPatch)
     u2netp()
     monkeypatch.setattr(module, "DIGEST", "0" * 64)
 
-    with pytest.raises(ImageryError, match=r"u2netp\.onnx: expected the SHA-256 0000"):
+    with pytest.raises(SettingsError, match=r"u2netp\.onnx: expected the SHA-256 0000"):
         Saliency.installed(Settings())
 
 
@@ -60,7 +60,7 @@ def test_another_file_in_the_package_is_refused(monkeypatch: pytest.MonkeyPatch)
 def test_what_is_no_network_of_this_kind_is_refused_by_path(
     model: bytes, message: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ImageryError, match=rf"some\.onnx: .*({message})"):
+    with pytest.raises(SettingsError, match=rf"LOUPE_CUTOUT_MODEL: .*some\.onnx: .*({message})"):
         Saliency.installed(written(tmp_path / "some.onnx", model))
 
 
@@ -75,7 +75,9 @@ def test_a_network_that_answers_with_no_map_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_setting_that_names_no_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ImageryError, match=r"none\.onnx: cannot be read: No such file"):
+    with pytest.raises(
+        SettingsError, match=r"LOUPE_CUTOUT_MODEL: .*none\.onnx: cannot be read: No such file"
+    ):
         Saliency.installed(Settings(cutout_model=tmp_path / "none.onnx"))
 
 

@@ -16,9 +16,17 @@ from tests.vision.imagery.diffusion.checkpoints import (
     stable_diffusion,
     stable_diffusion_xl,
 )
-from vision.errors import CancelledError, DeviceError, ImageryError
+from vision.errors import (
+    CancelledError,
+    DeviceError,
+    ImageryError,
+    RefusedError,
+    SettingsError,
+)
 from vision.image import Pixels
+from vision.imagery import create
 from vision.imagery.brief import Layout, Light
+from vision.imagery.diffusion import pipelines
 from vision.imagery.diffusion.opening import open_generator
 from vision.imagery.scenes.scene import Kept, SceneAsk, Step
 
@@ -172,6 +180,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from tests.vision.imagery.diffusion.test_driver import *
+from vision.errors import OutOfMemoryError
 
 generator = open_generator(Path(sys.argv[1]))
 small = ask(size_wh=(64, 64))
@@ -181,7 +190,7 @@ resource.setrlimit(resource.RLIMIT_AS, (used + (256 << 20), resource.RLIM_INFINI
 try:
     generator._settings = generator._settings.model_copy(update={"native_px": 2048})
     generator.generate(ask(size_wh=(2048, 2048)), nothing)
-except ImageryError as error:
+except OutOfMemoryError as error:
     print(error)
 resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 generator._settings = generator._settings.model_copy(update={"native_px": 64})
@@ -267,7 +276,7 @@ def test_a_safety_checker_that_objects_ends_the_scene_with_a_reason(folder: Path
     add_safety_checker(folder, objects=True)
     generator = open_generator(folder)
 
-    with pytest.raises(ImageryError, match=r"the model's safety checker objects"):
+    with pytest.raises(RefusedError, match=r"the model's safety checker objects to the scene of seed 3"):
         generator.generate(ask(), nothing)
 
 
@@ -328,9 +337,14 @@ def test_bfloat16_paints_too_and_says_so(plain: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "error", "complaint"),
     [
-        ({"dtype": "int8"}, ImageryError, r"dtype: expected one of float32, float16, bfloat16, found 'int8'"),
-        ({"device": "tpu"}, ImageryError, r"device: expected cpu, cuda or cuda:N, found 'tpu'"),
-        ({"offload": True}, ImageryError, r"offload: expected with a GPU alone"),
+        (
+            {"dtype": "int8"},
+            SettingsError,
+            r"dtype: expected one of float32, float16, bfloat16, found 'int8'",
+        ),
+        ({"device": "tpu"}, SettingsError, r"device: expected cpu, cuda or cuda:N, found 'tpu'"),
+        ({"device": "cuda:x"}, SettingsError, r"device: expected cpu, cuda or cuda:N, found 'cuda:x'"),
+        ({"offload": True}, SettingsError, r"offload: expected with a GPU alone"),
     ],
 )
 def test_machinery_that_is_not_there_is_named(
@@ -345,6 +359,18 @@ def test_a_gpu_that_is_not_there_is_named(plain: Path, monkeypatch: pytest.Monke
 
     with pytest.raises(DeviceError, match=r"cuda: expected a GPU that torch can use, found none"):
         open_generator(plain, device="cuda")
+
+
+def test_a_gpu_beyond_those_that_there_are_is_named(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+
+    with pytest.raises(DeviceError, match=r"cuda:2: expected a GPU that torch can use, found 2"):
+        open_generator(plain, device="cuda:2")
+
+
+def test_a_worker_that_loads_no_torch_knows_the_same_types_of_numbers() -> None:
+    assert tuple(pipelines.DTYPES) == create.DTYPES
 
 
 def test_nothing_is_fetched_from_a_hub_unless_that_is_allowed() -> None:
