@@ -170,6 +170,11 @@ def test_a_table_whose_command_was_killed_goes_on_and_orders_nothing_twice(
     )
     more = said(loupe(folder, *command[:-1], "--no-wait", "--json"))
     assert (more["rows"], more["repeated"]) == (6, 5)
+    moved = [row(name=f"killed {number}", scene=f"table {number}") for number in (4, 2, 0)]
+    write_table(folder / "many.csv", [row(name="killed first"), *moved])
+    other = said(loupe(folder, *command, "--no-wait"))
+    assert (other["rows"], other["repeated"]) == (4, 3)
+    assert len(placed()) == 7
 
 
 @pytest.mark.parametrize(

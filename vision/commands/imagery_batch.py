@@ -1,7 +1,7 @@
 """`loupe imagery batch`: a table of orders placed at a server, followed until all have ended, and told row by row.
 
-Every row has a request id of its own, made from its place, its words and its pictures. Whoever runs the same table again, after a kill or with
-rows added, gets the same orders again and doubles none.
+Every row has a request id of its own, made from its words and its pictures, wherever in the table it stands; of rows that are alike, each has
+another one. Whoever runs the same table again, after a kill, or with rows added, moved or taken out, gets the same orders again and doubles none.
 """
 
 import csv
@@ -123,11 +123,12 @@ def _check_header(items: Path, names: Any) -> None:
 
 
 def _place_all(client: "Client", rows: list[Row], folder: Path) -> None:
+    seen: Counter[str] = Counter()
     with bar() as progress:
         task = progress.add_task("ordering", total=len(rows), note="")
         for row in rows:
             try:
-                job, row.repeated = _placed(client, row, folder)
+                job, row.repeated = _placed(client, row, folder, seen)
                 row.job = job.id
                 _note(row, job)
             except InputError as error:  # this row's; whatever else goes wrong would meet the others as well
@@ -135,7 +136,7 @@ def _place_all(client: "Client", rows: list[Row], folder: Path) -> None:
             progress.update(task, advance=1, note=f"{sum(bool(one.error) for one in rows)} refused")
 
 
-def _placed(client: "Client", row: Row, folder: Path) -> "tuple[ImageJob, bool]":
+def _placed(client: "Client", row: Row, folder: Path, seen: Counter[str]) -> "tuple[ImageJob, bool]":
     from vision.client import ImageOrder  # noqa: PLC0415  (part of an extra, which is there: the client is open)
 
     photo = read_bytes(folder / row.cells["photo"])
@@ -146,7 +147,7 @@ def _placed(client: "Client", row: Row, folder: Path) -> "tuple[ImageJob, bool]"
         brief=_brief(row.cells),
         name=row.name,
         policy=row.cells.get("policy", ""),
-        request_id=_request_id(row, photo, mask),
+        request_id=request_id(row.cells, photo, mask, seen),
     )
     return client.imagery.create(order)
 
@@ -164,10 +165,18 @@ def _brief(cells: Mapping[str, str]) -> Brief:
     return read_brief(values)
 
 
-def _request_id(row: Row, photo: bytes, mask: bytes | None) -> str:
+def request_id(cells: Mapping[str, str], photo: bytes, mask: bytes | None, seen: Counter[str]) -> str:
+    """The id of a row's order, by what it asks for and not by where it stands.
+
+    Args:
+        cells: empty ones do not count, so that a column may be added.
+        seen: how many rows that are alike came before, by their digest; this one is added.
+    """
     pictures = [hashlib.sha256(one).hexdigest() for one in (photo, mask or b"")]
-    told = jsonlib.dumps([row.number, dict(row.cells), pictures], sort_keys=True)
-    return f"batch-{hashlib.sha256(told.encode()).hexdigest()[:40]}"
+    asked = {name: cell for name, cell in cells.items() if cell}
+    alike = hashlib.sha256(jsonlib.dumps([asked, pictures], sort_keys=True).encode()).hexdigest()
+    seen[alike] += 1
+    return f"batch-{alike[:40]}-{seen[alike]}"
 
 
 def _follow_all(client: "Client", rows: list[Row], out: Path) -> None:
