@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from vision.commands.options import check_apart
 from vision.commands.output import JsonFlag, Output, bar
 from vision.errors import ImageError, ImageryError, SettingsError
 from vision.files import write_bytes
@@ -85,7 +86,9 @@ def check(
 def fix(
     image: Annotated[Path, typer.Argument(help="A finished image.", show_default=False)],
     rules: Annotated[str, typer.Option(help="A rule set, or a file of one's own.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Where to write the result.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option(help="Where to write the result; another file than the image.", show_default=False)
+    ],
     mask: Mask = None,
     break_signature: Annotated[
         bool, typer.Option(help="Change a signed image as well, which loses its content credentials.")
@@ -98,6 +101,7 @@ def fix(
 
     Example: `loupe imagery fix mug.png --rules amazon.main --out mug.jpg`
     """
+    check_apart(out, image, mask)
     chosen = _rule_sets(rules)
     if len(chosen) != 1:
         raise SettingsError(f"--rules: expected one rule set to put it right for, found {len(chosen)}")

@@ -108,7 +108,7 @@ def create(
         }
     )
     photo = read_bytes(product, limits=PHOTO_LIMITS)
-    check_free(out, photo, brief.count)
+    check_free(out, brief.count)
     prepared = prepare(photo, None if mask is None else read_bytes(mask, limits=PHOTO_LIMITS), brief)
     for warning in prepared.warnings:
         output.warn(warning)

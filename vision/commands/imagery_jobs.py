@@ -50,7 +50,10 @@ def submit(
         str, typer.Option(help="A repeated one is the same order.", show_default=False)
     ] = "",
     out: Annotated[
-        Path | None, typer.Option(help="A folder for previews and manifests.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="A folder for previews and manifests. Nothing there is written over.", show_default=False
+        ),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the images are made.")] = True,
     server: ServerOption = HERE,

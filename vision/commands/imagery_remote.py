@@ -50,9 +50,14 @@ def submit(
         wait: else it returns once the order is placed.
 
     Raises:
+        ImageryError: the folder holds such files already; nothing was ordered.
         LoupeError: as `vision.client.Client`.
         StateError: the order failed or was cancelled.
     """
+    if out is not None:
+        from vision.imagery.folder import check_free  # noqa: PLC0415  (it brings what makes images, for an order with a folder alone)
+
+        check_free(out, brief.count)
     with open_client(server) as client:
         from vision.client import ImageOrder  # noqa: PLC0415  (part of an extra, which is there: the client is open)
 

@@ -121,6 +121,14 @@ def test_an_image_is_put_right_into_a_new_file(tmp_path: Path, own: Path, loupe:
     assert loupe("imagery", "check", out, "--rules", own).code == 0
 
 
+def test_an_image_is_not_put_right_over_itself(tmp_path: Path, own: Path, loupe: Loupe) -> None:
+    image = written(tmp_path, small(fill=0.7))
+    before = image.read_bytes()
+    said = loupe("imagery", "fix", image, "--rules", own, "--out", image)
+    assert (said.code, "--out: expected a file that is not read" in said.err) == (2, True)
+    assert image.read_bytes() == before
+
+
 def test_what_cannot_be_put_right_is_said_and_ends_with_1(tmp_path: Path, own: Path, loupe: Loupe) -> None:
     out = tmp_path / "out.jpg"
     tiny = written(tmp_path, small().resized(100, 100))

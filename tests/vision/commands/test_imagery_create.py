@@ -113,6 +113,30 @@ def test_nothing_in_the_folder_is_written_over(photo: Path, tmp_path: Path, loup
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
+@pytest.mark.parametrize("name", ["photo.jpg", "photo.tif", "alpha.png", "candidate-1-difference.png"])
+def test_a_folder_with_anything_that_would_be_taken_for_the_candidates_own_is_refused(
+    name: str, photo: Path, tmp_path: Path, loupe: Loupe
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).write_bytes(b"another")
+    said = loupe(*order(photo, out, *WHITE, "--json"))
+    assert said.code == 2
+    assert f"expected a folder without {name}, found one" in said.json["error"]["message"]
+    assert [path.name for path in out.iterdir()] == [name]
+
+
+def test_a_folder_that_holds_candidates_is_no_place_for_an_orders_either(
+    photo: Path, tmp_path: Path, loupe: Loupe
+) -> None:
+    out = tmp_path / "out"
+    loupe(*order(photo, out, *WHITE))
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    said = loupe("imagery", "submit", "--product", photo, *OAK, "--out", out, "--json")
+    assert (said.code, said.json["error"]["type"]) == (2, "ImageryError"), "and not that there is no server"
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
 def test_an_out_that_is_a_file_is_left_alone(photo: Path, tmp_path: Path, loupe: Loupe) -> None:
     said = loupe(*order(photo, photo, *WHITE, "--json"))
     assert (said.code, said.json["error"]["type"]) == (1, "StorageError")
