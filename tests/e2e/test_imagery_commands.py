@@ -111,8 +111,9 @@ def test_an_order_is_placed_watched_reviewed_exported_and_counted(folder: Path, 
 
 def test_a_waiting_order_is_stopped(folder: Path, people: People, kim: Client) -> None:
     write_table(folder / "one.csv", [row()])
-    loupe(folder, "imagery", "batch", "one.csv", "--out", "one.jsonl", "--no-wait", *asked(people, "kim"))
-    job = results(folder / "one.jsonl")[0]["job"]
+    placed = said(loupe(folder, "imagery", "batch", "one.csv", "--no-wait", *asked(people, "kim")))
+    assert placed["out"] == "one-orders.jsonl"
+    job = results(folder / "one-orders.jsonl")[0]["job"]
     stopped = said(loupe(folder, "imagery", "jobs", "cancel", job, *asked(people, "kim")))
     assert (stopped["state"], stopped["cancelled_by"]) == ("cancelled", "kim")
 
@@ -195,3 +196,12 @@ def test_a_table_that_cannot_be_read_is_refused_before_anything_is_ordered(
     assert done.returncode == 2
     assert words in said(done)["error"]["message"]
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_the_results_are_not_written_over_the_table(tmp_path: Path) -> None:
+    table = tmp_path / "items.csv"
+    write_table(table, [row()])
+    before = table.read_bytes()
+    done = loupe(tmp_path, "imagery", "batch", "items.csv", "--out", "./items.csv", "--json")
+    assert (done.returncode, said(done)["error"]["type"]) == (2, "SettingsError")
+    assert table.read_bytes() == before

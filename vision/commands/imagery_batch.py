@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vision.commands.imagery_remote import HERE, ServerOption
+from vision.commands.options import check_apart
 from vision.commands.output import JsonFlag, Output, bar
 from vision.commands.remote import Server, TlsCaOption, TokenFileOption, open_client
 from vision.errors import InputError, ManifestError
@@ -62,11 +63,12 @@ def batch(
         ),
     ],
     out: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            help="What became of each row, JSON lines; written anew as it goes on.", show_default=False
+            help="What became of each row, JSON lines; written anew as it goes on. [ITEMS-orders.jsonl]",
+            show_default=False,
         ),
-    ],
+    ] = None,
     images: Annotated[
         Path | None,
         typer.Option(help="The folder that the table's paths are in. [the table's own]", show_default=False),
@@ -83,18 +85,20 @@ def batch(
 
     Several rule sets in a cell are separated by blanks. Exit 2 where a row could not be ordered, 1 where an order failed; the others are done.
 
-    Example: `loupe imagery batch items.csv --out ordered.jsonl --token-file kim.token`
+    Example: `loupe imagery batch items.csv --token-file kim.token`
     """
+    results = out or items.with_name(f"{items.stem}-orders.jsonl")
+    check_apart(results, items)
     rows = list(_rows(items))
     folder = images or items.parent
     with open_client(Server(address=server, token_file=token_file, tls_ca=tls_ca)) as client:
         try:
             _place_all(client, rows, folder)
             if wait:
-                _follow_all(client, rows, out)
+                _follow_all(client, rows, results)
         finally:  # also where the server went away or somebody pressed Ctrl-C: what is known is written
-            _write(out, rows)
-    _tell(rows, out, Output(json))
+            _write(results, rows)
+    _tell(rows, results, Output(json))
 
 
 def _rows(items: Path) -> Iterator[Row]:
