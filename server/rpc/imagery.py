@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from math import isqrt
 from typing import Final
 
 from typing_extensions import override
@@ -16,9 +17,12 @@ from server.rpc import images
 from server.rpc.calls import Context, current_call
 from server.storage.imagery_jobs import Wanted
 from vision.errors import NotFoundError
+from vision.imagery.difference import smaller
 from vision.v1 import imagery_pb2, imagery_pb2_grpc
 
 _USUAL_JOBS: Final = 50
+_MAPS_BYTES: Final = 6 * 2**20  # of all difference maps in a message, were they not compressed at all
+_MAP_PX: Final = 768  # as previews are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +56,10 @@ class ImageryRpc(imagery_pb2_grpc.ImageryServiceServicer):
         shown = await self._do.orders.show(request.job_id)
         message = images.job_to_wire(shown)
         if request.pictures:
+            side_px = min(_MAP_PX, isqrt(_MAPS_BYTES // (3 * max(len(message.candidates), 1))))
             for candidate, told in zip(shown.candidates, message.candidates, strict=True):
                 told.preview_jpeg = await self._picture(candidate.preview_sha256)
-                told.difference_png = await self._picture(candidate.difference_sha256)
+                told.difference_png = await self._map(candidate.difference_sha256, side_px)
         events = images.events_to_wire(await self._do.orders.events(request.job_id))
         return imagery_pb2.GetJobResponse(job=message, events=events)
 
@@ -136,3 +141,12 @@ class ImageryRpc(imagery_pb2_grpc.ImageryServiceServicer):
             return await self._do.orders.picture(sha256)
         except NotFoundError:
             return b""
+
+    async def _map(self, sha256: str | None, most_px: int) -> bytes:
+        """As small as a message can hold: of masters of 4096 px each takes megabytes."""
+        picture = await self._picture(sha256)
+        if not picture:
+            return b""
+        return await self._do.pool.run(
+            lambda: smaller(picture, most_px), deadline=current_call().deadline, lane=Lane.BULK
+        )
