@@ -46,7 +46,8 @@ def submit(
 
     Args:
         request_id: a repeated one of the same user is the same order.
-        out: a folder for previews, difference maps and manifests; masters leave the server as approved exports alone.
+        out: a folder for previews, reduced difference maps and manifests. Masters are looked at on the server's page, which hands them to
+            designers and reviewers; files for marketplaces come by `loupe imagery export` alone.
         wait: else it returns once the order is placed.
 
     Raises:
