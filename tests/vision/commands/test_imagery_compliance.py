@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from tests.vision.commands.conftest import Loupe
+from tests.vision.imagery.compliance.mutations import good
+from tests.vision.imagery.compliance.mutations import written as with_words
 from tests.vision.imagery.compliance.shots import Shot, placed
 from vision.image import encode_png
 
@@ -111,6 +113,25 @@ def test_a_mask_for_two_images_is_refused(tmp_path: Path, own: Path, loupe: Loup
     image = written(tmp_path, small())
     said = loupe("imagery", "check", image, image, "--rules", own, "--mask", image)
     assert (said.code, "--mask: expected one image to go with it, found 2" in said.err) == (2, True)
+
+
+def test_text_on_the_product_that_its_photo_does_not_show_is_told(tmp_path: Path, loupe: Loupe) -> None:
+    pytest.importorskip("rapidocr", reason="the ocr extra is not installed")
+    plain = good("google.merchant", np.random.default_rng(4), told=True, size=1000)
+    lettered = with_words(plain, "ACME COFFEE", (0.3, 0.6), 0.06, (255, 255, 255))
+    mask = tmp_path / "mask.png"
+    mask.write_bytes(encode_png(plain.alpha_hw))
+
+    def text_by(photo: Shot) -> str:
+        said = loupe(
+            "imagery", "check", written(tmp_path, lettered), "--mask", mask, "--photo", written(tmp_path, photo, "photo.jpg"),
+            "--rules", "google.merchant", "--json",
+        )  # fmt: skip
+        findings = said.json["images"][0]["reports"][0]["findings"]
+        return str(next(one["status"] for one in findings if one["kind"] == "no_text"))
+
+    assert text_by(lettered) == "pass"
+    assert text_by(plain) == "fail"
 
 
 def test_an_image_is_put_right_into_a_new_file(tmp_path: Path, own: Path, loupe: Loupe) -> None:
