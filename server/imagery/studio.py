@@ -23,13 +23,14 @@ class SceneStudio:
 
     Attributes:
         models: the folder of scene models; absent: those that Loupe carries.
-        device, dtype, threads: what a trained model runs on, as `vision.imagery.create.generator_named` takes them.
+        device, dtype, offload, threads: what a trained model runs on, as `vision.imagery.create.generator_named` takes them.
         classifiers: asked of every image.
     """
 
     models: Path | None = None
     device: str = "cpu"
     dtype: str = "float32"
+    offload: bool = False
     threads: int = 1
     classifiers: Classifiers = field(default_factory=Classifiers)
     _open: SceneGenerator | None = field(default=None, init=False)
@@ -38,7 +39,12 @@ class SceneStudio:
         if self._open is None or self._open.name != brief.generator:
             self.clear()  # two scene models need not fit into memory
             self._open = generator_named(
-                brief.generator, self.models, device=self.device, dtype=self.dtype, threads=self.threads
+                brief.generator,
+                self.models,
+                device=self.device,
+                dtype=self.dtype,
+                offload=self.offload,
+                threads=self.threads,
             )
         assessor = Assessor(prepared=prepare(photo, mask, brief), brief=brief, classifiers=self.classifiers)
         return SceneSitting(assessor=assessor, generator=self._open)

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from vision.commands.options import TrustedKeys, trust
+from vision.commands.options import DtypeOption, OffloadOption, TrustedKeys, trust
 from vision.commands.output import JsonFlag, Output, bar
 from vision.errors import SettingsError
 from vision.image import read_bytes
@@ -58,6 +58,8 @@ def create(
         Path | None, typer.Option(help="The folder that models are in.", show_default=False)
     ] = None,
     device: Annotated[str, typer.Option(help="What a trained model runs on: cpu, cuda, cuda:N.")] = "cpu",
+    dtype: DtypeOption = "float32",
+    offload: OffloadOption = False,
     threads: Annotated[
         int, typer.Option(min=1, help="Of the processor; another number may give other pixels.")
     ] = 1,
@@ -115,7 +117,9 @@ def create(
     keys, required = trust(trusted_key)
     classifiers = open_classifiers(catalog, inspection, trusted=keys, require_signature=required)
     assessor = Assessor(prepared=prepared, brief=brief, classifiers=classifiers)
-    opened = generator_named(brief.generator, models, device=device, threads=threads)
+    opened = generator_named(
+        brief.generator, models, device=device, dtype=dtype, offload=offload, threads=threads
+    )
     told = _make_all(assessor, opened, out)
     output.result(
         {

@@ -18,6 +18,12 @@ TrustedKeys = Annotated[
 ]
 
 
+DtypeOption = Annotated[str, typer.Option(help="float32, float16 or bfloat16.")]
+OffloadOption = Annotated[
+    bool, typer.Option("--offload", help="Keep only the part of a trained model that computes on the GPU.")
+]
+
+
 def check_apart(written: Path, *read: Path | None) -> None:
     """Refuse to write over a file that a command reads.
 

@@ -144,13 +144,14 @@ def generator_named(
     *,
     device: str = "cpu",
     dtype: str = "float32",
+    offload: bool = False,
     threads: int = 1,
 ) -> SceneGenerator:
     """Open what makes the scenes.
 
     Args:
         models: the folder that model folders are in.
-        device, dtype, threads: what a trained model runs on, as `vision.imagery.diffusion` takes them; others need none.
+        device, dtype, offload, threads: what a trained model runs on, as `vision.imagery.diffusion` takes them; others need none.
 
     Raises:
         ImageryError: there is none of that name, or its folder cannot be used.
@@ -166,7 +167,7 @@ def generator_named(
         from vision.imagery.diffusion.opening import open_generator  # noqa: PLC0415  (it brings torch)
     except ModuleNotFoundError as error:
         raise MissingExtraError("diffusion", error.name or "torch") from error
-    return open_generator(folder, device=device, dtype=dtype, threads=threads)
+    return open_generator(folder, device=device, dtype=dtype, offload=offload, threads=threads)
 
 
 def generator_of(manifest: Manifest, models: Path | None = None) -> SceneGenerator:
@@ -182,6 +183,7 @@ def generator_of(manifest: Manifest, models: Path | None = None) -> SceneGenerat
         models,
         device=ran.get("device", "cpu").split(" ")[0],
         dtype=ran.get("dtype", "float32"),
+        offload=ran.get("offload") == "yes",
         threads=int(threads) if threads.isdecimal() else 1,
     )
 

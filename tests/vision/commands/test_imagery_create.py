@@ -170,6 +170,24 @@ def test_bad_input_is_named_and_nothing_is_written(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--offload",), "offload: expected with a GPU alone, found the device cpu"),
+        (("--dtype", "int8"), "dtype: expected one of float32, float16, bfloat16, found 'int8'"),
+    ],
+)
+def test_what_a_trained_model_cannot_run_on_is_named(
+    options: tuple[str, ...], message: str, photo: Path, tmp_path: Path, loupe: Loupe
+) -> None:
+    pytest.importorskip("diffusers", reason="needs the extra diffusion: pip install 'loupe[diffusion]'")
+    studio = (*OAK[:4], "--generator", "studio-64", *options, "--json")
+    said = loupe(*order(photo, tmp_path / "out"), *studio)
+    assert said.code == 2
+    assert message in said.json["error"]["message"]
+
+
 def test_people_see_a_table_and_where_to_look(photo: Path, tmp_path: Path, loupe: Loupe) -> None:
     said = loupe(*order(photo, tmp_path / "out", *WHITE))
     assert "changed" in said.out

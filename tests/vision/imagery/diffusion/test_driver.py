@@ -316,6 +316,7 @@ def test_everything_that_pixels_depend_on_is_in_the_fingerprint(plain: Path) -> 
     assert {"model", "torch", "diffusers", "transformers", "device", "dtype", "threads", "processor"} <= set(
         one.fingerprint
     )
+    assert one.fingerprint["offload"] == "no"
 
 
 def test_bfloat16_paints_too_and_says_so(plain: Path) -> None:
