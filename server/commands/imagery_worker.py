@@ -19,7 +19,7 @@ from server.storage.blobs import open_blobs
 from server.storage.database import open_database
 from server.storage.imagery_queue import ImageryQueue, Work
 from server.storage.imagery_tables import AttemptEnd
-from vision.commands.options import DtypeOption, OffloadOption
+from vision.commands.options import DtypeOption, HubOption, OffloadOption
 from vision.commands.output import JsonFlag, Output
 from vision.imagery.likeness import Classifiers, open_classifiers
 from vision.settings import read_settings
@@ -47,6 +47,7 @@ def worker(
     ] = "cpu",
     dtype: DtypeOption = "float32",
     offload: OffloadOption = False,
+    allow_hub: HubOption = False,
     threads: Annotated[
         int, typer.Option(min=1, help="Of the processor; another number may give other pixels.")
     ] = 1,
@@ -80,6 +81,7 @@ def worker(
             device=device,
             dtype=dtype,
             offload=offload,
+            allow_hub=allow_hub,
             threads=threads,
             classifiers=_classifiers(effective),
         )

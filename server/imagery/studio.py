@@ -23,7 +23,7 @@ class SceneStudio:
 
     Attributes:
         models: the folder of scene models; absent: those that Loupe carries.
-        device, dtype, offload, threads: what a trained model runs on, as `vision.imagery.create.generator_named` takes them.
+        device, dtype, offload, threads, allow_hub: how a trained model runs, as `vision.imagery.create.generator_named` takes them.
         classifiers: asked of every image.
     """
 
@@ -32,6 +32,7 @@ class SceneStudio:
     dtype: str = "float32"
     offload: bool = False
     threads: int = 1
+    allow_hub: bool = False
     classifiers: Classifiers = field(default_factory=Classifiers)
     _open: SceneGenerator | None = field(default=None, init=False)
 
@@ -45,6 +46,7 @@ class SceneStudio:
                 dtype=self.dtype,
                 offload=self.offload,
                 threads=self.threads,
+                allow_hub=self.allow_hub,
             )
         assessor = Assessor(prepared=prepare(photo, mask, brief), brief=brief, classifiers=self.classifiers)
         return SceneSitting(assessor=assessor, generator=self._open)

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from vision.commands.options import DtypeOption, OffloadOption, TrustedKeys, trust
+from vision.commands.options import DtypeOption, HubOption, OffloadOption, TrustedKeys, trust
 from vision.commands.output import JsonFlag, Output, bar
 from vision.errors import SettingsError
 from vision.image import read_bytes
@@ -60,6 +60,7 @@ def create(
     device: Annotated[str, typer.Option(help="What a trained model runs on: cpu, cuda, cuda:N.")] = "cpu",
     dtype: DtypeOption = "float32",
     offload: OffloadOption = False,
+    allow_hub: HubOption = False,
     threads: Annotated[
         int, typer.Option(min=1, help="Of the processor; another number may give other pixels.")
     ] = 1,
@@ -118,7 +119,13 @@ def create(
     classifiers = open_classifiers(catalog, inspection, trusted=keys, require_signature=required)
     assessor = Assessor(prepared=prepared, brief=brief, classifiers=classifiers)
     opened = generator_named(
-        brief.generator, models, device=device, dtype=dtype, offload=offload, threads=threads
+        brief.generator,
+        models,
+        device=device,
+        dtype=dtype,
+        offload=offload,
+        threads=threads,
+        allow_hub=allow_hub,
     )
     told = _make_all(assessor, opened, out)
     output.result(

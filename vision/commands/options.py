@@ -22,6 +22,12 @@ DtypeOption = Annotated[str, typer.Option(help="float32, float16 or bfloat16.")]
 OffloadOption = Annotated[
     bool, typer.Option("--offload", help="Keep only the part of a trained model that computes on the GPU.")
 ]
+HubOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-hub", help="Download a model that is not there yet, where its settings name one of the hub."
+    ),
+]
 
 
 def check_apart(written: Path, *read: Path | None) -> None:

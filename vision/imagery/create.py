@@ -146,12 +146,14 @@ def generator_named(
     dtype: str = "float32",
     offload: bool = False,
     threads: int = 1,
+    allow_hub: bool = False,
 ) -> SceneGenerator:
     """Open what makes the scenes.
 
     Args:
         models: the folder that model folders are in.
         device, dtype, offload, threads: what a trained model runs on, as `vision.imagery.diffusion` takes them; others need none.
+        allow_hub: download what a model's settings name of the hub, where it is not there yet.
 
     Raises:
         ImageryError: there is none of that name, or its folder cannot be used.
@@ -167,10 +169,14 @@ def generator_named(
         from vision.imagery.diffusion.opening import open_generator  # noqa: PLC0415  (it brings torch)
     except ModuleNotFoundError as error:
         raise MissingExtraError("diffusion", error.name or "torch") from error
-    return open_generator(folder, device=device, dtype=dtype, offload=offload, threads=threads)
+    return open_generator(
+        folder, device=device, dtype=dtype, offload=offload, threads=threads, allow_hub=allow_hub
+    )
 
 
-def generator_of(manifest: Manifest, models: Path | None = None) -> SceneGenerator:
+def generator_of(
+    manifest: Manifest, models: Path | None = None, *, allow_hub: bool = False
+) -> SceneGenerator:
     """Open the generator of a manifest, to run on what it ran on.
 
     Raises:
@@ -185,6 +191,7 @@ def generator_of(manifest: Manifest, models: Path | None = None) -> SceneGenerat
         dtype=ran.get("dtype", "float32"),
         offload=ran.get("offload") == "yes",
         threads=int(threads) if threads.isdecimal() else 1,
+        allow_hub=allow_hub,
     )
 
 
