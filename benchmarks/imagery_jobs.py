@@ -1,10 +1,11 @@
 """What is left of ordered images when their workers are killed with -9 again and again; and what a worker takes that does nothing.
 
     python benchmarks/imagery_jobs.py [--kills 100] [--real-kills 10] --json
+    python benchmarks/imagery_jobs.py --long --json     # 100 kills of real workers as well
 
 First with a stand-in for the scenes, so that many kills meet every step of keeping what was made; then with real workers beside a real server, each
 killed at a random moment after it has taken up an order. Then everything is finished, approved by a second person and exported by two callers at
-once.
+once. Some minutes; with `--long` ten times as many for the real workers, of which a figure tells how long each kill takes.
 """
 
 import sys
@@ -36,6 +37,8 @@ from vision.imagery.review import State
 ORDERS = 8
 COUNT = 4
 SIDE = 512
+KILLS = 100
+SHORT = 10  # kills of real workers where not all are wanted
 SEED = 20261128
 
 
@@ -44,11 +47,13 @@ class Real:
     """What became of the real workers' orders.
 
     Attributes:
+        kills_s: seconds that the kills took, each with the start of its worker.
         in_the_middle: kills of a worker that was at an order.
         exported: files; `exported_twice`: of these, those that went out as two.
     """
 
     kills: int = 0
+    kills_s: float = 0.0
     in_the_middle: int = 0
     lost: int = 0
     twice: int = 0
@@ -59,13 +64,19 @@ class Real:
 
 def main() -> None:
     options = parser(__doc__ or "")
-    options.add_argument("--kills", type=int, default=100, help="with a stand-in for the scenes")
-    options.add_argument("--real-kills", type=int, default=10, help="of real workers beside a real server")
+    options.add_argument("--kills", type=int, default=KILLS, help="with a stand-in for the scenes")
+    options.add_argument(
+        "--real-kills",
+        type=int,
+        help=f"of real workers beside a real server; {SHORT}, and {KILLS} with --long",
+    )
+    options.add_argument("--long", action="store_true", help="kill real workers as often as the stand-in")
     given = options.parse_args()
-    emit(figures(kills=given.kills, real_kills=given.real_kills))
+    real_kills = (KILLS if given.long else SHORT) if given.real_kills is None else given.real_kills
+    emit(figures(kills=given.kills, real_kills=real_kills))
 
 
-def figures(*, kills: int = 100, real_kills: int = 10) -> list[Figure]:
+def figures(*, kills: int = KILLS, real_kills: int = SHORT) -> list[Figure]:
     """Over so many kills."""
     with tempfile.TemporaryDirectory() as name:
         stand_in = killed(Path(name), kills, seed=SEED)
@@ -82,6 +93,10 @@ def figures(*, kills: int = 100, real_kills: int = 10) -> list[Figure]:
         Figure(
             name="imagery_exported_twice", value=real.exported_twice, unit="images", target="<= 0", runs=real.exported,
             note="each asked for by two callers at once, and again",
+        ),
+        Figure(
+            name="imagery_real_kill", value=round(real.kills_s / max(real.kills, 1), 2), unit="s", runs=real.kills,
+            note="a real worker started, at an order, and killed",
         ),
         Figure(
             name="imagery_worker_start", value=round(statistics.median(start_s), 2), unit="s", runs=len(start_s),
@@ -136,6 +151,7 @@ def _killed(folder: Path, kim: Client, kills: int) -> Real:
     _finish(folder, kim, jobs)
     longest_s = 1.5 * max(one.device_s for one in kim.imagery.get(jobs[0]).candidates)
     jobs += [_ordered(kim) for _ in range(ORDERS - 1)]
+    began = time.perf_counter()
     while account.kills < kills:
         before, name = _attempts(kim, jobs), f"victim-{account.kills}"
         victim = start_worker(folder, "--name", name)
@@ -149,6 +165,7 @@ def _killed(folder: Path, kim: Client, kills: int) -> Real:
         victim.communicate()
         account.kills += 1
         account.in_the_middle += name in busy
+    account.kills_s = time.perf_counter() - began
     _finish(folder, kim, jobs)
     _count(kim, jobs, account)
     return account

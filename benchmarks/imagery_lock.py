@@ -1,10 +1,10 @@
 """The product lock over random products, masks, placements and generators, and what composing takes.
 
     python benchmarks/imagery_lock.py --json
-    python benchmarks/imagery_lock.py --torch --json     # with studio-64, and plain inpainting by a tiny model beside it
+    python benchmarks/imagery_lock.py --without-torch --json     # without studio-64, and without plain inpainting by a tiny model beside it
 
 Each candidate is composed here and verified by another process from its files alone. Beside each one a copy with one value of one locked
-pixel changed by one level is verified, which has to be found.
+pixel changed by one level is verified, which has to be found. Some minutes; trained generators take the most of it.
 """
 
 import json
@@ -37,16 +37,17 @@ from vision.imagery.scenes.scene import Scene, SceneGenerator
 _WORDS: Final = ("white marble table", "oak table, dark blue wall", "concrete table, light from the right")
 
 
-def figures(
-    *, count: int = 240, sides: Sequence[int] = (1600, 4096), generators: Sequence[SceneGenerator] = ()
-) -> list[Figure]:
-    """The lock's figures and composition's.
+def figures(*, count: int = 240, sides: Sequence[int] = (1600, 4096), trained: bool = True) -> list[Figure]:
+    """The lock's figures, over plain white, drawn scenes and noise over everything, and composition's.
 
     Args:
-        generators: beside plain white, drawn scenes and noise over everything.
+        trained: over trained generators too, and what plain inpainting changes.
     """
-    every = [generator_named("plain-white"), generator_named("procedural"), Noisy(), *generators]
-    return [*_lock(count, every), *(_time(side) for side in sides)]
+    every = [generator_named("plain-white"), generator_named("procedural"), Noisy()]
+    with tempfile.TemporaryDirectory() as folder:
+        models = _trained(Path(folder)) if trained else []
+        found = [*_lock(count, [*every, *models]), *(_plain_inpainting(one) for one in models[:1])]
+    return [*found, *(_time(side) for side in sides)]
 
 
 def _lock(count: int, generators: Sequence[SceneGenerator]) -> list[Figure]:
@@ -90,7 +91,7 @@ def _lock(count: int, generators: Sequence[SceneGenerator]) -> list[Figure]:
     ]
 
 
-def _with_torch(folder: Path) -> list[SceneGenerator]:
+def _trained(folder: Path) -> list[SceneGenerator]:
     """A tiny real inpainting pipeline of random weights, and the model that is carried along."""
     from tests.vision.imagery.diffusion.checkpoints import stable_diffusion  # noqa: PLC0415  (torch)
 
@@ -196,12 +197,9 @@ def _seconds(work: Callable[[], object]) -> float:
 def main() -> None:
     options = parser(__doc__ or "")
     options.add_argument("--count", type=int, default=240, help="how many products")
-    options.add_argument("--torch", action="store_true", help="trained models too")
+    options.add_argument("--without-torch", action="store_true", help="no trained models")
     given = options.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        models = _with_torch(Path(folder)) if given.torch else []
-        found = figures(count=given.count, generators=models)
-        emit([*found, *(_plain_inpainting(one) for one in models[:1])])
+    emit(figures(count=given.count, trained=not given.without_torch))
 
 
 if __name__ == "__main__":

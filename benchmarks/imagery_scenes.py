@@ -16,12 +16,17 @@ import cv2
 import numpy as np
 
 from benchmarks.common import Figure, emit, in_turns, parser
+from tests.goods import goods
+from tests.vision.imagery.products import Thing
 from training.scenes.lesson import held_out
 from vision.image import Pixels, encode_jpeg
 from vision.imagery.brief import STUDIO, Layout
+from vision.imagery.compose.blend import compose
+from vision.imagery.compose.place import place
 from vision.imagery.diffusion.generator import DiffusionScenes
 from vision.imagery.diffusion.opening import open_generator
 from vision.imagery.diffusion.prompts import prompt_of
+from vision.imagery.placement import Placement
 from vision.imagery.scenes.procedural import lexicon
 from vision.imagery.scenes.procedural.reading import Read, Reader, layout_of
 from vision.imagery.scenes.procedural.render import render
@@ -52,7 +57,7 @@ def figures(model: str | Path = STUDIO, sheet: Path | None = None) -> list[Figur
     generator = open_generator(model)
     reader = Reader.fitted()
     made = [*_checked(reader), *_obeyed(generator, reader), *_laid_out(generator)]
-    made += [_seconds(generator), _overhead(generator)]
+    made += [_seconds(generator), *_overhead(generator)]
     if sheet is not None:
         sheet.write_bytes(encode_jpeg(contact_sheet(generator), quality=85))
     return made
@@ -171,8 +176,8 @@ def _seconds(generator: DiffusionScenes) -> Figure:
     )
 
 
-def _overhead(generator: DiffusionScenes) -> Figure:
-    """Our driver, with previews, at the model's own size, over the bare pipeline's call."""
+def _overhead(generator: DiffusionScenes) -> list[Figure]:
+    """Our driver, with previews, at the model's own size, over the bare pipeline's call; and beside it the whole way to a composed image."""
     import torch  # noqa: PLC0415
 
     pipeline: Any = generator._pipeline
@@ -195,13 +200,27 @@ def _overhead(generator: DiffusionScenes) -> Figure:
             **shown,
         )
 
-    return in_turns(
-        "driver_over_bare_diffusers",
-        lambda: generator.generate(ask, _silent),
-        bare,
-        target="<= 1.10",
-        rounds=15,
-    )
+    good = goods("mug", 3, 1600)
+    placement = Placement(frame_wh=(1600, 1600), scale=0.93, centre_xy=(800, 800))
+    placed = place(Thing(good.photo_hwc, good.alpha_hw), placement)
+    large = _ask(_SHEET[0], 1, 1600)
+    return [
+        in_turns(
+            "driver_over_bare_diffusers",
+            lambda: generator.generate(ask, _silent),
+            bare,
+            target="<= 1.10",
+            rounds=15,
+        ),
+        in_turns(
+            "driver_and_composition_over_bare_diffusers",
+            lambda: compose(generator.generate(large, _silent), placed),
+            bare,
+            target=None,
+            rounds=7,
+            note="at 1600 px: enlarged, then light, shadow and soft edge",
+        ),
+    ]
 
 
 def contact_sheet(generator: DiffusionScenes, side: int = 320) -> Pixels:

@@ -19,6 +19,7 @@ from server.storage.blobs import open_blobs
 from server.storage.database import open_database
 from server.storage.imagery_queue import ImageryQueue, Work
 from server.storage.imagery_tables import AttemptEnd
+from vision.commands.options import DtypeOption, HubOption, OffloadOption
 from vision.commands.output import JsonFlag, Output
 from vision.imagery.likeness import Classifiers, open_classifiers
 from vision.settings import read_settings
@@ -44,7 +45,9 @@ def worker(
     device: Annotated[
         str, typer.Option(help="What a trained scene model runs on: cpu, cuda, cuda:N.")
     ] = "cpu",
-    dtype: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
+    dtype: DtypeOption = "float32",
+    offload: OffloadOption = False,
+    allow_hub: HubOption = False,
     threads: Annotated[
         int, typer.Option(min=1, help="Of the processor; another number may give other pixels.")
     ] = 1,
@@ -73,7 +76,9 @@ def worker(
         models=effective.imagery.models,
         device=device,
         dtype=dtype,
+        offload=offload,
         threads=threads,
+        allow_hub=allow_hub,
         classifiers=_classifiers(effective),
         only=generator or None,
     )

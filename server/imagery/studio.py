@@ -35,7 +35,7 @@ class SceneStudio:
 
     Attributes:
         models: the folder of scene models; absent: those that Loupe carries.
-        device, dtype, threads: what a trained model runs on, as `vision.imagery.create.generator_named` takes them.
+        device, dtype, offload, threads, allow_hub: how a trained model runs, as `vision.imagery.create.generator_named` takes them.
         classifiers: asked of every image.
         only: the scene models that it is there for; absent: all that it has.
     """
@@ -43,7 +43,9 @@ class SceneStudio:
     models: Path | None = None
     device: str = "cpu"
     dtype: str = "float32"
+    offload: bool = False
     threads: int = 1
+    allow_hub: bool = False
     classifiers: Classifiers = field(default_factory=Classifiers)
     only: Sequence[str] | None = None
     _open: SceneGenerator | None = field(default=None, init=False)
@@ -78,7 +80,7 @@ class SceneStudio:
         trained = set(self.generators) - UNTRAINED
         if trained:
             try:
-                check_machinery(device=self.device, dtype=self.dtype)
+                check_machinery(device=self.device, dtype=self.dtype, offload=self.offload)
             except MissingExtraError:
                 if self.only is not None:
                     raise
@@ -97,7 +99,13 @@ class SceneStudio:
     def _opened(self, name: str) -> SceneGenerator:
         try:
             return generator_named(
-                name, self.models, device=self.device, dtype=self.dtype, threads=self.threads
+                name,
+                self.models,
+                device=self.device,
+                dtype=self.dtype,
+                offload=self.offload,
+                threads=self.threads,
+                allow_hub=self.allow_hub,
             )
         except InputError as error:  # a folder's fault and no order's: others may have a good one
             self._unfit.add(name)

@@ -1,8 +1,10 @@
 """`ImageryService`: images ordered, watched, reviewed and exported."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from math import isqrt
 from typing import Final
 
 from typing_extensions import override
@@ -16,9 +18,12 @@ from server.rpc import images
 from server.rpc.calls import Context, current_call
 from server.storage.imagery_jobs import Wanted
 from vision.errors import NotFoundError
+from vision.imagery.difference import smaller
 from vision.v1 import imagery_pb2, imagery_pb2_grpc
 
 _USUAL_JOBS: Final = 50
+_MAPS_BYTES: Final = 6 * 2**20  # of all difference maps in a message, were they not compressed at all
+_MAP_PX: Final = 768  # as previews are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +61,10 @@ class ImageryRpc(imagery_pb2_grpc.ImageryServiceServicer):
         shown = await self._do.orders.show(request.job_id)
         message, alpha = images.job_to_wire(shown), b""
         if request.pictures:
+            side_px = min(_MAP_PX, isqrt(_MAPS_BYTES // (3 * max(len(message.candidates), 1))))
             for candidate, told in zip(shown.candidates, message.candidates, strict=True):
                 told.preview_jpeg = await self._picture(candidate.preview_sha256)
-                told.difference_png = await self._picture(candidate.difference_sha256)
+                told.difference_png = await self._map(candidate.difference_sha256, side_px)
             alpha = await self._picture(
                 next((one.alpha_sha256 for one in shown.candidates if one.alpha_sha256), None)
             )
@@ -143,3 +149,10 @@ class ImageryRpc(imagery_pb2_grpc.ImageryServiceServicer):
             return await self._do.orders.picture(sha256)
         except NotFoundError:
             return b""
+
+    async def _map(self, sha256: str | None, most_px: int) -> bytes:
+        """As small as a message can hold: of masters of 4096 px each takes megabytes."""
+        picture = await self._picture(sha256)
+        if not picture:
+            return b""
+        return await asyncio.to_thread(smaller, picture, most_px)

@@ -123,8 +123,9 @@ def test_a_worker_that_could_make_nothing_does_not_start_and_names_the_setting(
 
 def test_a_waiting_order_is_stopped(folder: Path, people: People, kim: Client) -> None:
     write_table(folder / "one.csv", [row()])
-    loupe(folder, "imagery", "batch", "one.csv", "--out", "one.jsonl", "--no-wait", *asked(people, "kim"))
-    job = results(folder / "one.jsonl")[0]["job"]
+    placed = said(loupe(folder, "imagery", "batch", "one.csv", "--no-wait", *asked(people, "kim")))
+    assert placed["out"] == "one-orders.jsonl"
+    job = results(folder / "one-orders.jsonl")[0]["job"]
     stopped = said(loupe(folder, "imagery", "jobs", "cancel", job, *asked(people, "kim")))
     assert (stopped["state"], stopped["cancelled_by"]) == ("cancelled", "kim")
 
@@ -182,6 +183,11 @@ def test_a_table_whose_command_was_killed_goes_on_and_orders_nothing_twice(
     )
     more = said(loupe(folder, *command[:-1], "--no-wait", "--json"))
     assert (more["rows"], more["repeated"]) == (6, 5)
+    moved = [row(name=f"killed {number}", scene=f"table {number}") for number in (4, 2, 0)]
+    write_table(folder / "many.csv", [row(name="killed first"), *moved])
+    other = said(loupe(folder, *command, "--no-wait"))
+    assert (other["rows"], other["repeated"]) == (4, 3)
+    assert len(placed()) == 7
 
 
 @pytest.mark.parametrize(
@@ -202,3 +208,12 @@ def test_a_table_that_cannot_be_read_is_refused_before_anything_is_ordered(
     assert done.returncode == 2
     assert words in said(done)["error"]["message"]
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_the_results_are_not_written_over_the_table(tmp_path: Path) -> None:
+    table = tmp_path / "items.csv"
+    write_table(table, [row()])
+    before = table.read_bytes()
+    done = loupe(tmp_path, "imagery", "batch", "items.csv", "--out", "./items.csv", "--json")
+    assert (done.returncode, said(done)["error"]["type"]) == (2, "SettingsError")
+    assert table.read_bytes() == before

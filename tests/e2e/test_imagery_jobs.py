@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -28,6 +29,7 @@ from tests.e2e.ateliers import (
     worker,
 )
 from tests.e2e.serving import PATIENCE_S, Server, eventually, serving, token
+from tests.goods import goods
 from tests.pictures import encoded
 from vision.client import Client, ImageOrder
 from vision.client.imagery_values import ImageJob, JobState
@@ -99,6 +101,18 @@ def test_what_is_ordered_is_made_by_another_process_and_comes_with_all_that_is_k
     assert shown.facts["cutout"] == "mask"
     assert 0 < shown.device_s < PATIENCE_S
     assert made.requester == "kim"
+
+
+def test_a_large_difference_map_comes_reduced_so_that_all_of_an_order_fit_into_a_message(
+    kim: Client, folder: Path
+) -> None:
+    good = goods("mug", 0, 1000, backdrop="white")
+    large = order(count=1, size_wh=(776, 776))
+    job, _ = kim.imagery.create(replace(large, photo=good.photo_png, mask=encoded(good.alpha_hw, "PNG")))
+    with worker(folder, "--once"):
+        assert ended(kim, job.id).state is JobState.DONE
+    (shown,) = kim.imagery.get(job.id, pictures=True).candidates
+    assert decode(shown.difference).size_wh == (388, 388)
 
 
 def test_progress_and_previews_come_while_it_is_made(folder: Path, kim: Client) -> None:

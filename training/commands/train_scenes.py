@@ -13,7 +13,9 @@ _LAYOUT: Final = 0.15  # of a run: the second part, which learns to keep to a la
 
 
 def train_scenes(
-    out: Annotated[Path, typer.Option(help="The run's folder. An interrupted run there goes on.")],
+    out: Annotated[Path, typer.Option(help="The run's folder. An interrupted run there goes on.")] = Path(
+        "scenes-run"
+    ),
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help="Fit the schedule into this time; 80 by default.")
     ] = None,
@@ -30,7 +32,7 @@ def train_scenes(
 
     Progress goes to OUT/metrics.jsonl. After Ctrl-C, a kill or a power cut the same command goes on from the last checkpoint.
 
-    Example: `loupe imagery train-scenes --out run --minutes 80`
+    Example: `loupe imagery train-scenes --minutes 80`
     """
     output = Output(json)
     try:

@@ -63,7 +63,7 @@ class ImageCandidate:
     Attributes:
         manifest: canonical JSON; empty of a draft.
         approval, approved_by: of the approval in force; empty where there is none.
-        preview, difference: JPEG and PNG, where they were asked for and the image is made.
+        preview, difference: JPEG and PNG, where they were asked for and the image is made; at most 768 px a side.
     """
 
     number: int

@@ -1,7 +1,7 @@
 """`loupe imagery batch`: a table of orders placed at a server, followed until all have ended, and told row by row.
 
-Every row has a request id of its own, made from its place, its words and its pictures. Whoever runs the same table again, after a kill or with
-rows added, gets the same orders again and doubles none.
+Every row has a request id of its own, made from its words and its pictures, wherever in the table it stands; of rows that are alike, each has
+another one. Whoever runs the same table again, after a kill, or with rows added, moved or taken out, gets the same orders again and doubles none.
 """
 
 import csv
@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vision.commands.imagery_remote import HERE, ServerOption
+from vision.commands.options import check_apart
 from vision.commands.output import JsonFlag, Output, bar
 from vision.commands.remote import Server, TlsCaOption, TokenFileOption, open_client
 from vision.errors import InputError, ManifestError
@@ -62,11 +63,12 @@ def batch(
         ),
     ],
     out: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            help="What became of each row, JSON lines; written anew as it goes on.", show_default=False
+            help="What became of each row, JSON lines; written anew as it goes on. [ITEMS-orders.jsonl]",
+            show_default=False,
         ),
-    ],
+    ] = None,
     images: Annotated[
         Path | None,
         typer.Option(help="The folder that the table's paths are in. [the table's own]", show_default=False),
@@ -83,18 +85,20 @@ def batch(
 
     Several rule sets in a cell are separated by blanks. Exit 2 where a row could not be ordered, 1 where an order failed; the others are done.
 
-    Example: `loupe imagery batch items.csv --out ordered.jsonl --token-file kim.token`
+    Example: `loupe imagery batch items.csv --token-file kim.token`
     """
+    results = out or items.with_name(f"{items.stem}-orders.jsonl")
+    check_apart(results, items)
     rows = list(_rows(items))
     folder = images or items.parent
     with open_client(Server(address=server, token_file=token_file, tls_ca=tls_ca)) as client:
         try:
             _place_all(client, rows, folder)
             if wait:
-                _follow_all(client, rows, out)
+                _follow_all(client, rows, results)
         finally:  # also where the server went away or somebody pressed Ctrl-C: what is known is written
-            _write(out, rows)
-    _tell(rows, out, Output(json))
+            _write(results, rows)
+    _tell(rows, results, Output(json))
 
 
 def _rows(items: Path) -> Iterator[Row]:
@@ -123,11 +127,12 @@ def _check_header(items: Path, names: Any) -> None:
 
 
 def _place_all(client: "Client", rows: list[Row], folder: Path) -> None:
+    seen: Counter[str] = Counter()
     with bar() as progress:
         task = progress.add_task("ordering", total=len(rows), note="")
         for row in rows:
             try:
-                job, row.repeated = _placed(client, row, folder)
+                job, row.repeated = _placed(client, row, folder, seen)
                 row.job = job.id
                 _note(row, job)
             except InputError as error:  # this row's; whatever else goes wrong would meet the others as well
@@ -135,7 +140,7 @@ def _place_all(client: "Client", rows: list[Row], folder: Path) -> None:
             progress.update(task, advance=1, note=f"{sum(bool(one.error) for one in rows)} refused")
 
 
-def _placed(client: "Client", row: Row, folder: Path) -> "tuple[ImageJob, bool]":
+def _placed(client: "Client", row: Row, folder: Path, seen: Counter[str]) -> "tuple[ImageJob, bool]":
     from vision.client import ImageOrder  # noqa: PLC0415  (part of an extra, which is there: the client is open)
 
     photo = read_bytes(folder / row.cells["photo"])
@@ -146,7 +151,7 @@ def _placed(client: "Client", row: Row, folder: Path) -> "tuple[ImageJob, bool]"
         brief=_brief(row.cells),
         name=row.name,
         policy=row.cells.get("policy", ""),
-        request_id=_request_id(row, photo, mask),
+        request_id=request_id(row.cells, photo, mask, seen),
     )
     return client.imagery.create(order)
 
@@ -164,10 +169,18 @@ def _brief(cells: Mapping[str, str]) -> Brief:
     return read_brief(values)
 
 
-def _request_id(row: Row, photo: bytes, mask: bytes | None) -> str:
+def request_id(cells: Mapping[str, str], photo: bytes, mask: bytes | None, seen: Counter[str]) -> str:
+    """The id of a row's order, by what it asks for and not by where it stands.
+
+    Args:
+        cells: empty ones do not count, so that a column may be added.
+        seen: how many rows that are alike came before, by their digest; this one is added.
+    """
     pictures = [hashlib.sha256(one).hexdigest() for one in (photo, mask or b"")]
-    told = jsonlib.dumps([row.number, dict(row.cells), pictures], sort_keys=True)
-    return f"batch-{hashlib.sha256(told.encode()).hexdigest()[:40]}"
+    asked = {name: cell for name, cell in cells.items() if cell}
+    alike = hashlib.sha256(jsonlib.dumps([asked, pictures], sort_keys=True).encode()).hexdigest()
+    seen[alike] += 1
+    return f"batch-{alike[:40]}-{seen[alike]}"
 
 
 def _follow_all(client: "Client", rows: list[Row], out: Path) -> None:

@@ -9,8 +9,9 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from vision.commands.options import check_apart
 from vision.commands.output import JsonFlag, Output, bar
-from vision.errors import ImageError, ImageryError, SettingsError
+from vision.errors import ImageError, ImageryError, MissingExtraError, SettingsError
 from vision.files import write_bytes
 from vision.image import load, read_bytes
 from vision.imagery.compliance import Context, Report, RuleSet, read_rule_set, rule_set, rule_sets
@@ -20,12 +21,20 @@ from vision.imagery.compliance.fix import fix as put_right
 from vision.imagery.compliance.measures import SUFFIXES
 from vision.imagery.compliance.metadata import LIMITS
 from vision.imagery.compliance.picture import Picture
+from vision.imagery.compliance.text import read
 
 Images = Annotated[list[Path], typer.Argument(help="Finished images.", show_default=False)]
 Mask = Annotated[
     Path | None,
     typer.Option(
         help="A picture of the image's size, white where the product is; else it is told from a plain background.",
+        show_default=False,
+    ),
+]
+Photo = Annotated[
+    Path | None,
+    typer.Option(
+        help="The product's photo: text on the product that cannot be read there is not its own.",
         show_default=False,
     ),
 ]
@@ -48,6 +57,7 @@ def check(
         ),
     ],
     mask: Mask = None,
+    photo: Photo = None,
     ai: MadeWithAi = None,
     json: JsonFlag = False,
 ) -> None:
@@ -60,13 +70,14 @@ def check(
     sets = _rule_sets(rules)
     if mask is not None and len(images) > 1:
         raise SettingsError(f"--mask: expected one image to go with it, found {len(images)}")
+    own_text = _own_text(photo)
     results: list[dict[str, Any]] = []
     shown: list[RenderableType] = []
     with bar() as progress:
         task = progress.add_task("checking", total=len(images), note="")
         for image in images:
             try:
-                reports = _reports(image, sets, mask=mask, ai=ai)
+                reports = _reports(image, sets, mask=mask, own_text=own_text, ai=ai)
             except (ImageError, ImageryError) as error:
                 results.append({"image": str(image), "error": str(error)})
                 shown.append(f"[red]cannot be checked:[/red] {escape(str(error))}")
@@ -85,7 +96,9 @@ def check(
 def fix(
     image: Annotated[Path, typer.Argument(help="A finished image.", show_default=False)],
     rules: Annotated[str, typer.Option(help="A rule set, or a file of one's own.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Where to write the result.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option(help="Where to write the result; another file than the image.", show_default=False)
+    ],
     mask: Mask = None,
     break_signature: Annotated[
         bool, typer.Option(help="Change a signed image as well, which loses its content credentials.")
@@ -98,6 +111,7 @@ def fix(
 
     Example: `loupe imagery fix mug.png --rules amazon.main --out mug.jpg`
     """
+    check_apart(out, image, mask)
     chosen = _rule_sets(rules)
     if len(chosen) != 1:
         raise SettingsError(f"--rules: expected one rule set to put it right for, found {len(chosen)}")
@@ -164,8 +178,26 @@ def _alpha(mask: Path | None) -> Any:
     return None if mask is None else load(mask, limits=LIMITS).image_hwc.max(axis=2)
 
 
-def _reports(image: Path, sets: Sequence[RuleSet], *, mask: Path | None, ai: bool | None) -> list[Report]:
-    picture = Picture(_read(image), Context(name=str(image), alpha_hw=_alpha(mask), synthetic=ai))
+def _own_text(photo: Path | None) -> tuple[str, ...] | None:
+    """What can be read in the product's photo; without the reader the rule on text says itself that it is not checked."""
+    if photo is None:
+        return None
+    try:
+        return tuple(line.words for line in read(load(photo, limits=LIMITS).image_hwc))
+    except MissingExtraError:
+        return None
+
+
+def _reports(
+    image: Path,
+    sets: Sequence[RuleSet],
+    *,
+    mask: Path | None,
+    own_text: tuple[str, ...] | None,
+    ai: bool | None,
+) -> list[Report]:
+    context = Context(name=str(image), alpha_hw=_alpha(mask), own_text=own_text, synthetic=ai)
+    picture = Picture(_read(image), context)
     return [check_picture(picture, one) for one in sets]
 
 

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -9,9 +10,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from vision.commands.options import TrustedKeys, trust
+from vision.commands.options import DtypeOption, HubOption, OffloadOption, TrustedKeys, trust
 from vision.commands.output import JsonFlag, Output, bar
-from vision.errors import SettingsError
+from vision.errors import RefusedError, SettingsError
 from vision.image import read_bytes
 from vision.imagery.assess import Assessor
 from vision.imagery.brief import MAX_SEED, PLAIN_WHITE, STUDIO, Light, read_brief
@@ -58,6 +59,9 @@ def create(
         Path | None, typer.Option(help="The folder that models are in.", show_default=False)
     ] = None,
     device: Annotated[str, typer.Option(help="What a trained model runs on: cpu, cuda, cuda:N.")] = "cpu",
+    dtype: DtypeOption = "float32",
+    offload: OffloadOption = False,
+    allow_hub: HubOption = False,
     threads: Annotated[
         int, typer.Option(min=1, help="Of the processor; another number may give other pixels.")
     ] = 1,
@@ -108,15 +112,23 @@ def create(
         }
     )
     photo = read_bytes(product, limits=PHOTO_LIMITS)
-    check_free(out, photo, brief.count)
+    check_free(out, brief.count)
     prepared = prepare(photo, None if mask is None else read_bytes(mask, limits=PHOTO_LIMITS), brief)
     for warning in prepared.warnings:
         output.warn(warning)
     keys, required = trust(trusted_key)
     classifiers = open_classifiers(catalog, inspection, trusted=keys, require_signature=required)
     assessor = Assessor(prepared=prepared, brief=brief, classifiers=classifiers)
-    opened = generator_named(brief.generator, models, device=device, threads=threads)
-    told = _make_all(assessor, opened, out)
+    opened = generator_named(
+        brief.generator,
+        models,
+        device=device,
+        dtype=dtype,
+        offload=offload,
+        threads=threads,
+        allow_hub=allow_hub,
+    )
+    told = _make_all(assessor, opened, out, output.warn)
     output.result(
         {
             "out": str(out),
@@ -148,8 +160,14 @@ def _size_wh(size: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _make_all(assessor: Assessor, generator: SceneGenerator, out: Path) -> list[dict[str, Any]]:
-    """Make and write one candidate after the other, so that those there are can be looked at."""
+def _make_all(
+    assessor: Assessor, generator: SceneGenerator, out: Path, warn: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """Make and write one candidate after the other, so that those there are can be looked at.
+
+    Raises:
+        RefusedError: the generator's own checker objects to all; a refused one costs no other.
+    """
     prepared, brief = assessor.prepared, assessor.brief
     told: list[dict[str, Any]] = []
     candidates: list[Candidate] = []
@@ -164,7 +182,13 @@ def _make_all(assessor: Assessor, generator: SceneGenerator, out: Path) -> list[
                 )
 
             started = time.perf_counter()
-            candidate = make(prepared, brief, number, generator, on_step)
+            try:
+                candidate = make(prepared, brief, number, generator, on_step)
+            except RefusedError as error:
+                if number == brief.count and not candidates:
+                    raise
+                warn(f"candidate {number}: {error}")
+                continue
             if not candidates:
                 write_inputs(out, prepared.photo, prepared.alpha_png)
             written = write_candidate(out, candidate)

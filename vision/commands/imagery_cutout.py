@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from vision.commands.options import check_apart
 from vision.commands.output import JsonFlag, Output
 from vision.errors import SettingsError
 from vision.files import write_bytes
@@ -30,9 +31,11 @@ def cutout(photo: Photo, out: Out, mask: Mask = None, json: JsonFlag = False) ->
     """
     if out.suffix.lower() != ".png":
         raise SettingsError(f"--out: expected the name of a PNG, found {out.name}")
+    shown = out.with_name(f"{out.stem}-overlay.jpg")
+    for one in (out, shown):
+        check_apart(one, photo, mask)
     given = read_bytes(mask, limits=PHOTO_LIMITS) if mask else None
     made = cut_out(read_bytes(photo, limits=PHOTO_LIMITS), given, name=str(photo))
-    shown = out.with_name(f"{out.stem}-overlay.jpg")
     write_bytes(out, encode_png(made.alpha_hw))
     write_bytes(shown, encode_jpeg(overlay(made.image_hwc, made.alpha_hw), quality=90))
     output = Output(json)

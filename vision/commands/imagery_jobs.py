@@ -52,7 +52,8 @@ def submit(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="A folder for previews and manifests, which `replay` makes again.", show_default=False
+            help="A folder for previews and manifests, which `replay` makes again. Nothing there is written over.",
+            show_default=False,
         ),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the images are made.")] = True,

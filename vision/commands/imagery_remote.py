@@ -49,14 +49,19 @@ def submit(
 
     Args:
         request_id: a repeated one of the same user is the same order.
-        out: a folder for previews, difference maps and manifests, with photo and cut-out, so that `replay` makes the masters again; they leave
-            the server as approved exports alone.
+        out: a folder for previews, reduced difference maps and manifests, with photo and cut-out, so that `replay` makes the masters again. Masters
+            are looked at on the server's page, which hands them to designers and reviewers; files for marketplaces come by `loupe imagery export` alone.
         wait: else it returns once the order is placed.
 
     Raises:
+        ImageryError: the folder holds such files already; nothing was ordered.
         LoupeError: as `vision.client.Client`.
         StateError: the order failed or was cancelled.
     """
+    if out is not None:
+        from vision.imagery.folder import check_free  # noqa: PLC0415  (it brings what makes images, for an order with a folder alone)
+
+        check_free(out, brief.count)
     with open_client(server) as client:
         from vision.client import ImageOrder  # noqa: PLC0415  (part of an extra, which is there: the client is open)
 

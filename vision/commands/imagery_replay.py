@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import typer
 from rich.markup import escape
 
+from vision.commands.options import HubOption
 from vision.commands.output import JsonFlag, Output, bar
 from vision.imagery.create import generator_of
 from vision.imagery.kept import read_kept
@@ -29,6 +30,7 @@ def replay(
     models: Annotated[
         Path | None, typer.Option(help="The folder that models are in.", show_default=False)
     ] = None,
+    allow_hub: HubOption = False,
     json: JsonFlag = False,
 ) -> None:
     """Make a candidate again and say how close it came: exact, within tolerance, or not reproducible and why.
@@ -45,7 +47,7 @@ def replay(
         def on_step(step: Step) -> None:
             progress.update(task, total=step.steps, completed=step.done)
 
-        found = make_again(kept, partial(generator_of, models=models), on_step)
+        found = make_again(kept, partial(generator_of, models=models, allow_hub=allow_hub), on_step)
     Output(json).result(
         {"manifest": str(manifest), **asdict(found)},
         f"[{_STYLE[found.verdict]}]{found.verdict.value.replace('_', ' ')}[/{_STYLE[found.verdict]}]{_by(found)}",

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from vision.errors import SettingsError
 from vision.settings import read_settings
 
 BundleArgument = Annotated[Path, typer.Argument(help="A bundle folder or .loupe file.", show_default=False)]
@@ -15,6 +16,28 @@ TrustedKeys = Annotated[
         "--trusted-key", help="A public key that bundles may be signed with; beside LOUPE_TRUSTED_KEYS."
     ),
 ]
+
+
+DtypeOption = Annotated[str, typer.Option(help="float32, float16 or bfloat16.")]
+OffloadOption = Annotated[
+    bool, typer.Option("--offload", help="Keep only the part of a trained model that computes on the GPU.")
+]
+HubOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-hub", help="Download a model that is not there yet, where its settings name one of the hub."
+    ),
+]
+
+
+def check_apart(written: Path, *read: Path | None) -> None:
+    """Refuse to write over a file that a command reads.
+
+    Raises:
+        SettingsError: the message names it.
+    """
+    if written.resolve() in {one.resolve() for one in read if one is not None}:
+        raise SettingsError(f"--out: expected a file that is not read, found {written}, which would be lost")
 
 
 def trust(given: list[Path]) -> tuple[tuple[Ed25519PublicKey, ...], bool]:

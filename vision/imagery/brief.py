@@ -45,7 +45,7 @@ class Layout(BaseModel):
 
 def _one_line(words: str) -> str:
     for character in words:
-        if unicodedata.category(character) in {"Cc", "Cs", "Co", "Cn"}:
+        if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
             raise ValueError(f"expected words on one line, found the character U+{ord(character):04X}")
     words = unicodedata.normalize("NFC", words).strip()
     if not words:

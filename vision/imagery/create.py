@@ -150,13 +150,16 @@ def generator_named(
     *,
     device: str = "cpu",
     dtype: str = "float32",
+    offload: bool = False,
     threads: int = 1,
+    allow_hub: bool = False,
 ) -> SceneGenerator:
     """Open what makes the scenes.
 
     Args:
         models: the folder that model folders are in.
-        device, dtype, threads: what a trained model runs on, as `vision.imagery.diffusion` takes them; others need none.
+        device, dtype, offload, threads: what a trained model runs on, as `vision.imagery.diffusion` takes them; others need none.
+        allow_hub: download what a model's settings name of the hub, where it is not there yet.
 
     Raises:
         ImageryError: there is none of that name, or its folder cannot be used.
@@ -173,10 +176,12 @@ def generator_named(
         from vision.imagery.diffusion.opening import open_generator  # noqa: PLC0415  (it brings torch)
     except ModuleNotFoundError as error:
         raise MissingExtraError("diffusion", error.name or "torch") from error
-    return open_generator(folder, device=device, dtype=dtype, threads=threads)
+    return open_generator(
+        folder, device=device, dtype=dtype, offload=offload, threads=threads, allow_hub=allow_hub
+    )
 
 
-def check_machinery(*, device: str, dtype: str) -> None:
+def check_machinery(*, device: str, dtype: str, offload: bool = False) -> None:
     """See that trained models can run so here; torch is loaded for that only where a GPU is asked for.
 
     Raises:
@@ -187,13 +192,15 @@ def check_machinery(*, device: str, dtype: str) -> None:
     for needed in ("torch", "diffusers"):
         if find_spec(needed) is None:
             raise MissingExtraError("diffusion", needed)
-    if device != "cpu":
+    if device != "cpu" or offload:
         from vision.imagery.diffusion import opening  # noqa: PLC0415  (it brings torch)
 
-        opening.check_machinery(device, dtype)
+        opening.check_machinery(device, dtype, offload=offload)
 
 
-def generator_of(manifest: Manifest, models: Path | None = None) -> SceneGenerator:
+def generator_of(
+    manifest: Manifest, models: Path | None = None, *, allow_hub: bool = False
+) -> SceneGenerator:
     """Open the generator of a manifest, to run on what it ran on.
 
     Raises:
@@ -206,7 +213,9 @@ def generator_of(manifest: Manifest, models: Path | None = None) -> SceneGenerat
         models,
         device=ran.get("device", "cpu").split(" ")[0],
         dtype=ran.get("dtype", "float32"),
+        offload=ran.get("offload") == "yes",
         threads=int(threads) if threads.isdecimal() else 1,
+        allow_hub=allow_hub,
     )
 
 

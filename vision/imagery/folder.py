@@ -25,13 +25,15 @@ from vision.imagery.sheet import DIFFERENCE, MANIFEST, MASTER, PREVIEW, file_nam
 INDEX: Final = "index.html"
 
 
-def check_free(folder: Path, photo: bytes, count: int) -> None:
-    """Refuse a folder that holds what would be written there; other files in it are left alone.
+def check_free(folder: Path, count: int) -> None:
+    """Refuse a folder that holds what would be written there, or a photo that would be taken for that of the candidates.
+
+    Other files in it are left alone.
 
     Raises:
         ImageryError: the message names the first such file.
     """
-    own = [INDEX, ALPHA, photo_name(photo)]
+    own = [INDEX, ALPHA, *(f"photo{suffix}" for suffix in SUFFIXES.values())]
     own += [
         file_name(number, suffix)
         for number in range(1, count + 1)

@@ -36,6 +36,14 @@ def test_it_trains_tells_and_does_not_train_a_finished_run_again(loupe: Loupe, t
     assert "found another run's settings" in other.json["error"]["message"]
 
 
+def test_without_a_folder_it_trains_in_one_called_scenes_run(
+    loupe: Loupe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert loupe(*COMMAND[:-1]).json["model"] == "scenes-run/model"
+    assert (tmp_path / "scenes-run" / "model" / "model_index.json").exists()
+
+
 def test_a_folder_with_other_files_is_left_alone(loupe: Loupe, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
 

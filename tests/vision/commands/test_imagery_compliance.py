@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from tests.vision.commands.conftest import Loupe
+from tests.vision.imagery.compliance.mutations import good
+from tests.vision.imagery.compliance.mutations import written as with_words
 from tests.vision.imagery.compliance.shots import Shot, placed
 from vision.image import encode_png
 
@@ -113,12 +115,39 @@ def test_a_mask_for_two_images_is_refused(tmp_path: Path, own: Path, loupe: Loup
     assert (said.code, "--mask: expected one image to go with it, found 2" in said.err) == (2, True)
 
 
+def test_text_on_the_product_that_its_photo_does_not_show_is_told(tmp_path: Path, loupe: Loupe) -> None:
+    pytest.importorskip("rapidocr", reason="the ocr extra is not installed")
+    plain = good("google.merchant", np.random.default_rng(4), told=True, size=1000)
+    lettered = with_words(plain, "ACME COFFEE", (0.3, 0.6), 0.06, (255, 255, 255))
+    mask = tmp_path / "mask.png"
+    mask.write_bytes(encode_png(plain.alpha_hw))
+
+    def text_by(photo: Shot) -> str:
+        said = loupe(
+            "imagery", "check", written(tmp_path, lettered), "--mask", mask, "--photo", written(tmp_path, photo, "photo.jpg"),
+            "--rules", "google.merchant", "--json",
+        )  # fmt: skip
+        findings = said.json["images"][0]["reports"][0]["findings"]
+        return str(next(one["status"] for one in findings if one["kind"] == "no_text"))
+
+    assert text_by(lettered) == "pass"
+    assert text_by(plain) == "fail"
+
+
 def test_an_image_is_put_right_into_a_new_file(tmp_path: Path, own: Path, loupe: Loupe) -> None:
     out = tmp_path / "out.png"
     said = loupe("imagery", "fix", written(tmp_path, small(fill=0.7)), "--rules", own, "--out", out, "--json")
     assert (said.code, said.json["ok"], said.json["format"]) == (0, True, "PNG")
     assert said.json["changes"][0].startswith("crop or pad to")
     assert loupe("imagery", "check", out, "--rules", own).code == 0
+
+
+def test_an_image_is_not_put_right_over_itself(tmp_path: Path, own: Path, loupe: Loupe) -> None:
+    image = written(tmp_path, small(fill=0.7))
+    before = image.read_bytes()
+    said = loupe("imagery", "fix", image, "--rules", own, "--out", image)
+    assert (said.code, "--out: expected a file that is not read" in said.err) == (2, True)
+    assert image.read_bytes() == before
 
 
 def test_what_cannot_be_put_right_is_said_and_ends_with_1(tmp_path: Path, own: Path, loupe: Loupe) -> None:

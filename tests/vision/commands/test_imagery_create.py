@@ -113,6 +113,30 @@ def test_nothing_in_the_folder_is_written_over(photo: Path, tmp_path: Path, loup
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
+@pytest.mark.parametrize("name", ["photo.jpg", "photo.tif", "alpha.png", "candidate-1-difference.png"])
+def test_a_folder_with_anything_that_would_be_taken_for_the_candidates_own_is_refused(
+    name: str, photo: Path, tmp_path: Path, loupe: Loupe
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).write_bytes(b"another")
+    said = loupe(*order(photo, out, *WHITE, "--json"))
+    assert said.code == 2
+    assert f"expected a folder without {name}, found one" in said.json["error"]["message"]
+    assert [path.name for path in out.iterdir()] == [name]
+
+
+def test_a_folder_that_holds_candidates_is_no_place_for_an_orders_either(
+    photo: Path, tmp_path: Path, loupe: Loupe
+) -> None:
+    out = tmp_path / "out"
+    loupe(*order(photo, out, *WHITE))
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    said = loupe("imagery", "submit", "--product", photo, *OAK, "--out", out, "--json")
+    assert (said.code, said.json["error"]["type"]) == (2, "ImageryError"), "and not that there is no server"
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
 def test_an_out_that_is_a_file_is_left_alone(photo: Path, tmp_path: Path, loupe: Loupe) -> None:
     said = loupe(*order(photo, photo, *WHITE, "--json"))
     assert (said.code, said.json["error"]["type"]) == (1, "StorageError")
@@ -144,6 +168,24 @@ def test_bad_input_is_named_and_nothing_is_written(
     assert said.code == 2
     assert message in said.json["error"]["message"]
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--offload",), "offload: expected with a GPU alone, found the device cpu"),
+        (("--dtype", "int8"), "dtype: expected one of float32, float16, bfloat16, found 'int8'"),
+    ],
+)
+def test_what_a_trained_model_cannot_run_on_is_named(
+    options: tuple[str, ...], message: str, photo: Path, tmp_path: Path, loupe: Loupe
+) -> None:
+    pytest.importorskip("diffusers", reason="needs the extra diffusion: pip install 'loupe[diffusion]'")
+    studio = (*OAK[:4], "--generator", "studio-64", *options, "--json")
+    said = loupe(*order(photo, tmp_path / "out"), *studio)
+    assert said.code == 2
+    assert message in said.json["error"]["message"]
 
 
 def test_people_see_a_table_and_where_to_look(photo: Path, tmp_path: Path, loupe: Loupe) -> None:

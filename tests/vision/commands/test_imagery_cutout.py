@@ -73,6 +73,22 @@ def test_what_does_not_fit_ends_with_2_and_its_name(
     assert message in said.json["error"]["message"]
 
 
+@pytest.mark.parametrize("out", ["bag.png", "../folder/bag.png", "mask.png", "photo.png"])
+def test_what_is_read_is_never_written_over(out: str, tmp_path: Path, loupe: Loupe) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    mask = folder / "mask.png"
+    mask.write_bytes(encode_png(GOOD.alpha_hw))
+    photo = folder / ("photo-overlay.jpg" if out == "photo.png" else "bag.png")
+    photo.write_bytes(GOOD.photo_png)
+    said = loupe("imagery", "cutout", photo, "--mask", mask, "--out", folder / out, "--json")
+
+    assert (said.code, said.json["error"]["type"]) == (2, "SettingsError")
+    assert "--out: expected a file that is not read" in said.json["error"]["message"]
+    assert photo.read_bytes() == GOOD.photo_png
+    assert mask.read_bytes() == encode_png(GOOD.alpha_hw)
+
+
 def test_an_inverted_mask_writes_nothing(photo: Path, tmp_path: Path, loupe: Loupe) -> None:
     mask, out = tmp_path / "mask.png", tmp_path / "alpha.png"
     mask.write_bytes(encode_png(255 - GOOD.alpha_hw))

@@ -27,6 +27,8 @@ def test_what_is_left_out_is_the_usual() -> None:
         ({"scene": "marble\ntable"}, "expected words on one line, found the character U+000A"),
         ({"scene": "marble\x00table"}, "the character U+0000"),
         ({"scene": "marble\x1b[31mtable"}, "the character U+001B"),
+        ({"scene": "a big lo\u200bgo"}, "the character U+200B"),
+        ({"scene": "marble\u2028table"}, "the character U+2028"),
         ({"scene": "   "}, "expected words, found nothing but spaces"),
         ({"scene": ""}, "brief: scene: String should have at least 1 character; found ''"),
         ({"rules": []}, "brief: rules: Tuple should have at least 1 item"),

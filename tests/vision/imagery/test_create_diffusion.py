@@ -8,6 +8,7 @@ import pytest
 
 from tests.goods import goods
 from tests.vision.imagery.products import ignore
+from vision.errors import LoupeError
 from vision.imagery.brief import read_brief
 from vision.imagery.create import ask_of, generator_named, generator_of, make, prepare
 from vision.imagery.folder import write_candidate, write_inputs
@@ -42,6 +43,11 @@ def test_inpainting_changes_the_product_and_the_master_does_not(tmp_path: Path) 
     found = replay(kept, lambda manifest: generator_of(manifest, tmp_path / "models"), ignore)
     assert found.verdict is Verdict.EXACT
     assert found.differing == ()
+
+    ran = {**candidate.manifest.scene.fingerprint, "offload": "yes"}
+    scene_then = candidate.manifest.scene.model_copy(update={"fingerprint": ran})
+    with pytest.raises(LoupeError, match="offload: expected with a GPU alone"):
+        generator_of(candidate.manifest.model_copy(update={"scene": scene_then}), tmp_path / "models")
 
     settings = tmp_path / "models" / "tiny" / "loupe-model.toml"
     settings.write_text(settings.read_text().replace("steps = 4", "steps = 5"))

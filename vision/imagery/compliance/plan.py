@@ -62,15 +62,18 @@ def plan(
         image_format: wanted of the file, where the rules allow it; its own by default.
     """
     asked = [rule for rule in rules.rules if rule.id in broken]
+    stuck = _stuck(picture)
     white = next((rule for rule in asked if isinstance(rule, WhiteBackgroundRule)), None)
     whitened = white is not None and not _stained(picture, white.value)
     case = _Case(
         picture=picture,
         rules=rules,
         geometry=geometry(picture, rules, asked, whitened=whitened),
-        format=_format(picture, rules, image_format, smaller=any(rule.kind == "bytes" for rule in asked)),
+        format=picture.header.format
+        if stuck
+        else _format(picture, rules, image_format, smaller=any(rule.kind == "bytes" for rule in asked)),
     )
-    answers = {rule.id: _ANSWERS[rule.kind](rule, case) for rule in asked}
+    answers = {rule.id: _answer(rule, case, stuck) for rule in asked}
     remedies = {name: answer for name, answer in answers.items() if isinstance(answer, str)}
     kinds = frozenset(rule.kind for rule in asked if rule.id in remedies)
     return Plan(
@@ -89,6 +92,20 @@ def plan(
 def named(name: str, image_format: str) -> str:
     """The file's name with the suffix of its format."""
     return str(PurePath(name).with_suffix(SUFFIXES[image_format][0]))
+
+
+def _stuck(picture: Picture) -> str:
+    """Why the file cannot be written anew; nothing where it can."""
+    found = picture.colours
+    if found.srgb or found.profile is not None:
+        return ""
+    return f"its colours are of {found.name}, and no RGB profile says which of sRGB's they are: convert it where it was made"
+
+
+def _answer(rule: Rule, case: _Case, stuck: str) -> str | _Unfixable:
+    """What can be done; where the file cannot be written anew, it can be called by its right name at most."""
+    answer = _ANSWERS[rule.kind](rule, case)
+    return _Unfixable(stuck) if stuck and isinstance(answer, str) and rule.kind != "extension" else answer
 
 
 def _format(picture: Picture, rules: RuleSet, wanted: str | None, *, smaller: bool) -> str:

@@ -55,11 +55,6 @@ class Arrangement:
     warnings: tuple[str, ...] = ()
 
 
-def placed_by(product: Product, numbers: Numbers, frame_wh: tuple[int, int], layout: Layout) -> Placement:
-    """The placement alone, as `arrange` finds it for a scene with a table."""
-    return arrange(product, numbers, frame_wh, layout).placement
-
-
 def arrange(
     product: Product, numbers: Numbers, frame_wh: tuple[int, int], layout: Layout, *, table: bool = True
 ) -> Arrangement:

@@ -76,8 +76,11 @@ class Admitted:
         return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def admit(folder: Path) -> Admitted:
+def admit(folder: Path, *, settings_in: Path | None = None) -> Admitted:
     """Look at a model's folder.
+
+    Args:
+        settings_in: the folder that its settings are in; itself by default.
 
     Raises:
         ImageryError: it is no pipeline, names a class that is not known here, holds pickles or code, lacks a file, or a file is not
@@ -89,7 +92,7 @@ def admit(folder: Path) -> Admitted:
         raise ImageryError(
             f"{folder / 'model_index.json'}: _class_name: expected one of {', '.join(PIPELINES)}, found {pipeline!r}"
         )
-    settings = read_settings(folder)
+    settings = read_settings(settings_in or folder)
     paths = _files(folder)
     parts = _parts(folder, index)
     for part in sorted(parts):
@@ -100,6 +103,8 @@ def admit(folder: Path) -> Admitted:
         if not (folder / lora.file).is_file() or not lora.file.endswith(".safetensors"):
             raise ImageryError(f"{folder / lora.file}: expected a LoRA's .safetensors file, found none")
     files = {path.relative_to(folder).as_posix(): _sha256(path) for path in paths}
+    if settings_in is not None:
+        files[FILE] = _sha256(settings_in / FILE)
     _check_pinned(folder, settings, files)
     xl, inpaints = PIPELINES[pipeline]
     return Admitted(

@@ -71,6 +71,7 @@ class DiffusionScenes:
             "python": platform.python_version(),
             "device": device if device == "cpu" else f"{device} {torch.cuda.get_device_name(device)}",
             "dtype": self._machinery.dtype,
+            "offload": "yes" if self._machinery.offload else "no",
             "threads": str(self._machinery.threads),
             "processor": f"{processor} {torch.backends.cpu.get_cpu_capability()}",
         }

@@ -12,7 +12,8 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 
 from vision.errors import ImageryError
 from vision.imagery.brief import STUDIO
-from vision.imagery.diffusion.admission import admit
+from vision.imagery.diffusion import settings
+from vision.imagery.diffusion.admission import Admitted, admit
 from vision.imagery.diffusion.generator import DiffusionScenes
 from vision.imagery.diffusion.pipelines import Machinery, dtype_on, load_pipeline
 
@@ -33,8 +34,8 @@ def open_generator(
     """Open a scene model.
 
     Args:
-        name_or_folder: `studio-64`; a folder; or `owner/model@COMMIT`, the commit's 40 hexadecimal digits, of the hub. The latter needs a
-            `loupe-model.toml` too, in its repository.
+        name_or_folder: `studio-64`; a folder, of which the settings may be all that is there; or `owner/model@COMMIT`, the commit's 40
+            hexadecimal digits, of the hub. The latter needs a `loupe-model.toml` too, in its repository.
         device: `cpu`, `cuda` or `cuda:N`.
         dtype: `float32`, `float16` or `bfloat16`.
         offload: keep only the part that computes on the GPU.
@@ -48,18 +49,18 @@ def open_generator(
     """
     machinery = Machinery(device=device, dtype=dtype, offload=offload, threads=threads)
     folder = _folder(name_or_folder, allow_hub=allow_hub)
-    admitted = admit(folder)
+    admitted = _admitted(folder, allow_hub=allow_hub)
     name = STUDIO if folder == STUDIO_FOLDER else _name(name_or_folder)
     return DiffusionScenes(name, admitted, load_pipeline(admitted, machinery), machinery)
 
 
-def check_machinery(device: str, dtype: str) -> None:
+def check_machinery(device: str, dtype: str, *, offload: bool) -> None:
     """See that models can run so here, without opening one.
 
     Raises:
         SettingsError, DeviceError: as `open_generator`.
     """
-    dtype_on(Machinery(device=device, dtype=dtype))
+    dtype_on(Machinery(device=device, dtype=dtype, offload=offload))
 
 
 def _folder(name: str | Path, *, allow_hub: bool) -> Path:
@@ -71,9 +72,21 @@ def _folder(name: str | Path, *, allow_hub: bool) -> Path:
         raise ImageryError(
             f"{name}: expected {STUDIO}, a model's folder or owner/model@COMMIT of the hub, found none of these"
         )
+    return _fetched(str(name), allow_hub=allow_hub)
+
+
+def _admitted(folder: Path, *, allow_hub: bool) -> Admitted:
+    """The pipeline in the folder; where there is none, the one of the hub that its settings name, under these settings."""
+    if (folder / "model_index.json").exists() or not (folder / settings.FILE).exists():
+        return admit(folder)
+    hub = settings.read_settings(folder).hub
+    return admit(_fetched(hub, allow_hub=allow_hub), settings_in=folder) if hub else admit(folder)
+
+
+def _fetched(name: str, *, allow_hub: bool) -> Path:
     if not allow_hub:
         raise ImageryError(f"{name}: expected a local folder; models of the hub are not allowed here")
-    repository, _, commit = str(name).partition("@")
+    repository, _, commit = name.partition("@")
     try:
         return Path(snapshot_download(repository, revision=commit, allow_patterns=list(_FETCHED)))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:

@@ -11,6 +11,7 @@
     control = "canny"                       # canny, depth or layout
     control_scale = 0.8
     loras = [{file = "brand.safetensors", scale = 0.9}]
+    hub = "owner/model@COMMIT"              # of the hub, where the pipeline is not here; 40 hexadecimal digits of the commit
     [pinned]                                # SHA-256 by file; where there are any, every file must be among them
     "unet/diffusion_pytorch_model.safetensors" = "..."
 
@@ -84,6 +85,7 @@ class ModelSettings(_Value):
     fixed_size: bool = False
     calm: float = Field(default=0.0, ge=0.0, le=0.5)
     words: Words = Words.FREE
+    hub: str = Field(default="", max_length=200, pattern=r"^([\w.-]+/[\w.-]+@[0-9a-f]{40})?$")
     controlnet: _Path | None = None
     control: Control | None = None
     control_scale: float = Field(default=1.0, ge=0.0, le=2.0)

@@ -22,7 +22,8 @@ class Waiver(BaseModel):
         at: when they did.
         reason: such as a marketplace's rule against text on main images.
         agreement: the duties that the user has agreed to, in the words shown to them.
-        keep_until: the last day on which this record is kept, at the least; six months after `at` or later.
+        keep_until: the last day on which this record is kept, at the least; six months after `at` or later. Nothing here deletes a record: a
+            server's database keeps it until its operator takes it out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,9 +40,6 @@ class Waiver(BaseModel):
         if self.keep_until < earliest:
             raise ValueError(f"keep_until: expected {earliest} or later, found {self.keep_until}")
         return self
-
-    def may_be_deleted(self, today: date) -> bool:
-        return today > self.keep_until
 
 
 def months_after(day: date, months: int) -> date:

@@ -214,7 +214,18 @@ def _amazon() -> Iterator[Mutation]:
     yield one("side.recommended", "1200 px", lambda shot, _: shot.resized(1200, 1200), fixable=False)
     yield one("side.max", "10,040 px", lambda shot, _: lying(shot).resized(10_040, 500))
     yield one("colour", "a wide gamut", lambda shot, _: replace(shot, options={"icc_profile": wide_gamut()}))
-    yield one("colour", "CMYK", lambda shot, _: replace(shot, mode="CMYK", options={"subsampling": -1}))
+    yield one(
+        "colour",
+        "CMYK",
+        lambda shot, _: replace(shot, mode="CMYK", options={"subsampling": -1}),
+        fixable=False,
+    )
+    yield one(
+        "colour",
+        "a spoilt profile",
+        lambda shot, _: replace(shot, options={"icc_profile": b"no profile"}),
+        fixable=False,
+    )
     yield one(
         "opaque", "transparent", lambda shot, _: replace(shot, mode="RGBA", format="PNG", name="shot.png")
     )

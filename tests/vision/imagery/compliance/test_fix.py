@@ -1,6 +1,7 @@
 """Images put right: the same for the same image, once and for all, without enlarging too far, losing a label or breaking a signature."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -146,6 +147,23 @@ def test_a_label_in_a_pngs_text_is_carried_into_a_jpeg() -> None:
     assert fixed.format == "JPEG"
     label = read_metadata(fixed.data, "JPEG", name="it").labels.aigc
     assert label == Aigc.from_json(AIGC)
+
+
+@pytest.mark.parametrize(
+    "options", [{"mode": "CMYK", "options": {"subsampling": -1}}, {"options": {"icc_profile": b"no profile"}}]
+)
+@pytest.mark.parametrize("image_format", [None, "PNG"])
+def test_what_no_profile_turns_into_srgb_is_not_written_anew_for_another_fault(
+    options: dict[str, Any], image_format: str | None
+) -> None:
+    shot = placed(np.random.default_rng(4), size=SMALL, fill=0.6)
+    assert put_right(shot).report.ok
+    wrong = replace(shot, name="shot.png", **options)
+    fixed = fix(wrong.encoded(), AMAZON, context=wrong.context(), image_format=image_format)
+    assert (fixed.data, fixed.format, fixed.context.name) == (wrong.encoded(), "JPEG", "shot.jpg")
+    assert fixed.changes == ("name it shot.jpg",)
+    assert {"colour", "fill"} <= fixed.unfixable.keys()
+    assert "convert it where it was made" in fixed.unfixable["colour"] == fixed.unfixable["fill"]
 
 
 def with_drawn_label(fill: float) -> Shot:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.vision.imagery.products import Thing, block
 from vision.errors import ImageryError
 from vision.imagery.brief import Layout
-from vision.imagery.compose.arrange import MOST_ENLARGED, arrange, placed_by
+from vision.imagery.compose.arrange import MOST_ENLARGED, arrange
 from vision.imagery.compose.place import place, product_box
 
 
@@ -43,7 +43,7 @@ def thing(width: int, height: int) -> Thing:
 def test_the_longest_side_fills_its_share(
     size_wh: tuple[int, int], frame_wh: tuple[int, int], share: float
 ) -> None:
-    placed = place(thing(*size_wh), placed_by(thing(*size_wh), GOOGLE, frame_wh, Layout()))
+    placed = place(thing(*size_wh), arrange(thing(*size_wh), GOOGLE, frame_wh, Layout()).placement)
     left, top, right, bottom = placed.box_xyxy
     assert max(right - left, bottom - top) / max(frame_wh) == pytest.approx(share, abs=0.001)
 

@@ -325,6 +325,7 @@ def test_everything_that_pixels_depend_on_is_in_the_fingerprint(plain: Path) -> 
     assert {"model", "torch", "diffusers", "transformers", "device", "dtype", "threads", "processor"} <= set(
         one.fingerprint
     )
+    assert one.fingerprint["offload"] == "no"
 
 
 def test_bfloat16_paints_too_and_says_so(plain: Path) -> None:
@@ -385,23 +386,53 @@ def test_a_hub_that_cannot_be_reached_is_said_to_be(tmp_path: Path, monkeypatch:
         open_generator(f"owner/model@{'0' * 40}", allow_hub=True)
 
 
+def in_the_cache(plain: Path, cache: Path, commit: str) -> None:
+    """As the hub lays its cache out: names lead to contents."""
+    repository = cache / "models--owner--model"
+    snapshot = Path(shutil.copytree(plain, repository / "snapshots" / commit))
+    (repository / "blobs").mkdir()
+    for number, file in enumerate(path for path in snapshot.rglob("*") if path.is_file()):
+        blob = repository / "blobs" / str(number)
+        file.rename(blob)
+        file.symlink_to(blob)
+
+
 def test_what_was_fetched_before_is_opened_without_the_hub(
     plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit = "1" * 40
-    repository = tmp_path / "models--owner--model"
-    snapshot = Path(shutil.copytree(plain, repository / "snapshots" / commit))
-    (repository / "blobs").mkdir()
-    for number, file in enumerate(path for path in snapshot.rglob("*") if path.is_file()):
-        blob = repository / "blobs" / str(number)  # as the hub lays its cache out: names lead to contents
-        file.rename(blob)
-        file.symlink_to(blob)
+    in_the_cache(plain, tmp_path, commit)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
 
     generator = open_generator(f"owner/model@{commit}", allow_hub=True)
 
     assert generator.name == "model"
     assert generator.fingerprint["model"] == open_generator(plain).fingerprint["model"]
+
+
+def test_settings_alone_may_name_a_model_of_the_hub_and_are_what_it_is_asked_by(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, folder = "2" * 40, tmp_path / "models" / "ours"
+    in_the_cache(plain, tmp_path, commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    folder.mkdir(parents=True)
+    (folder / "loupe-model.toml").write_text(SETTINGS + f'hub = "owner/model@{commit}"\n')
+
+    with pytest.raises(ImageryError, match=r"models of the hub are not allowed here"):
+        open_generator(folder)
+    generator = open_generator(folder, allow_hub=True)
+
+    assert generator.name == "ours"
+    assert np.array_equal(generator.generate(ask(), nothing).image_hwc, painted(plain))
+    assert generator.fingerprint["model"] != open_generator(plain).fingerprint["model"], "other settings"
+
+
+def test_a_model_of_the_hub_is_named_with_its_commit(tmp_path: Path) -> None:
+    (tmp_path / "loupe-model.toml").write_text(SETTINGS + 'hub = "owner/model@main"\n')
+
+    with pytest.raises(ImageryError, match=r"loupe-model\.toml: hub: "):
+        open_generator(tmp_path, allow_hub=True)
 
 
 @pytest.mark.parametrize("name", ["nowhere", "owner/model", "owner/model@main"])

@@ -118,11 +118,6 @@ def test_an_incomplete_waiver_is_refused(changed: dict[str, object], wrong: str)
         waiver(**changed)
 
 
-def test_a_waiver_may_be_deleted_when_its_time_is_over_and_not_on_its_last_day() -> None:
-    assert not waiver().may_be_deleted(date(2027, 5, 28))
-    assert waiver().may_be_deleted(date(2027, 5, 29))
-
-
 @given(st.dates(date(2025, 9, 1), date(2100, 1, 1)), st.integers(0, 400))
 def test_no_waiver_is_kept_for_less_than_six_months(day: date, days: int) -> None:
     at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
