@@ -184,7 +184,7 @@ def test_other_content_is_refused_and_logged_and_the_stream_goes_on(
         ({"probability": float("nan")}, "probability"),
         ({"triggered_at": None}, "triggered_at"),
         ({"triggered_at": {"seconds": -(2**62)}}, "triggered_at"),
-        ({"triggered_at": {"seconds": 5}}, "triggered_at"),
+        ({"triggered_at": {"seconds": -5}}, "triggered_at"),
         ({"timings_ms": {"model": float("inf")}}, "timings_ms"),
         ({"timings_ms": {"x" * 33: 1.0}}, "timings_ms"),
     ],
