@@ -47,7 +47,7 @@ def create(
 ) -> None:
     """Make a token for a user and print it, this once; only a digest of it is kept.
 
-    Example: `loupe token create --user ada --role review --role inspect --expires 90d`
+    Example: `loupe token create --user ada --role review --role inspect --expires 90d > ada.token`
     """
     output, now = Output(json), datetime.now(UTC)
     issued = issue(user, frozenset(role), now=now, expires_at=expiry(expires, now) if expires else None)
@@ -55,11 +55,10 @@ def create(
         tokens.add(issued.record)
     if issued.record.expires_at is None:
         output.warn("this token never expires; see --expires")
-    output.result(
-        {**_facts(issued.record, now), "token": issued.token},
-        escape(f"token {issued.record.id} for {user}; it is shown this once:"),
-    )
-    if not json:
+    if json:
+        output.result({**_facts(issued.record, now), "token": issued.token})
+    else:
+        output.say(f"token {issued.record.id} for {user}; it is shown this once:")
         sys.stdout.write(f"{issued.token}\n")  # past rich, which would break it at the terminal's width
 
 
