@@ -4,7 +4,9 @@ SQLite in a file, or PostgreSQL by URL. Whoever reads or writes takes a connecti
 connection belongs to one thread at a time. What the tables hold is not known here.
 """
 
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -35,6 +37,7 @@ _MIGRATION_LOCK: Final = 0x6C6F757065  # any number that no other program on the
 _MIGRATION_WAIT: Final = "5min"  # for another replica that is just migrating
 _CONNECT_S: Final = 5
 _GONE_MS: Final = 10_000  # after which an unanswered packet means that the server is gone
+_AGAIN_S: Final = 0.01
 _ALEMBIC: Final = threading.Lock()  # Alembic keeps the migration under way in a module
 
 
@@ -173,7 +176,8 @@ def _sqlite(url: URL, wait_s: float) -> Engine:
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # transactions begin where SQLAlchemy says, also before DDL
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+        _write_ahead(connection, wait_s)
+        for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -182,6 +186,20 @@ def _sqlite(url: URL, wait_s: float) -> Engine:
         connection.exec_driver_sql(connection.get_execution_options().get("loupe_begin", "BEGIN"))
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection, wait_s: float) -> None:
+    """Where several open a new file at once, SQLite refuses to change its journal's mode without the wait that it grants elsewhere."""
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_AGAIN_S)
+        else:
+            return
 
 
 def _postgresql(url: URL, wait_s: float) -> Engine:

@@ -3,7 +3,8 @@
 import sqlite3
 import subprocess
 import sys
-from contextlib import suppress
+import threading
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -106,6 +107,17 @@ def test_several_servers_may_open_a_new_database_at_once(url: str) -> None:
     for server in servers:
         _, said = server.communicate(timeout=60)
         assert (server.returncode, said) == (0, "")
+
+
+def test_a_new_file_that_somebody_is_writing_is_waited_for(tmp_path: Path) -> None:
+    with closing(
+        sqlite3.connect(tmp_path / "results.db", isolation_level=None, check_same_thread=False)
+    ) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        done = threading.Timer(0.3, writer.execute, ["COMMIT"])
+        done.start()
+        open_database(f"sqlite:///{tmp_path / 'results.db'}").close()
+        done.join()
 
 
 # --- transactions
