@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -14,7 +14,7 @@ from vision.commands.options import DtypeOption, HubOption, OffloadOption, Trust
 from vision.commands.output import JsonFlag, Output, bar
 from vision.errors import RefusedError, SettingsError
 from vision.image import read_bytes
-from vision.imagery.assess import Assessor
+from vision.imagery.assess import Assessor, assessed
 from vision.imagery.brief import MAX_SEED, PLAIN_WHITE, STUDIO, Light, read_brief
 from vision.imagery.create import Candidate, generator_named, make, prepare
 from vision.imagery.cutout.photo import PHOTO_LIMITS
@@ -168,9 +168,33 @@ def _make_all(
     Raises:
         RefusedError: the generator's own checker objects to all; a refused one costs no other.
     """
-    prepared, brief = assessor.prepared, assessor.brief
+    prepared = assessor.prepared
     told: list[dict[str, Any]] = []
     candidates: list[Candidate] = []
+    seconds: dict[int, float] = {}
+    for candidate, found in assessed(_made(assessor, generator, seconds, warn), assessor):
+        if not candidates:
+            write_inputs(out, prepared.photo, prepared.alpha_png)
+        written = write_candidate(out, candidate)
+        told.append(
+            {
+                **_told(candidate, written, seconds[candidate.number]),
+                "reports": [one.model_dump(mode="json") for one in found.reports],
+                "facts": dict(found.facts),
+            }
+        )
+        candidates.append(candidate)
+        order = [one["number"] for one in _best_first(told)]
+        best_first = sorted(candidates, key=lambda one: order.index(one.number))
+        write_page(out, assessor.brief, best_first, prepared.warnings)
+    return told
+
+
+def _made(
+    assessor: Assessor, generator: SceneGenerator, seconds: dict[int, float], warn: Callable[[str], None]
+) -> Iterator[Candidate]:
+    """The candidates that were not refused, under a progress bar; `seconds` is told what each took."""
+    brief = assessor.brief
     with bar(counted=False) as progress:
         task = progress.add_task("creating", total=None, note="")
         for number in range(1, brief.count + 1):
@@ -183,27 +207,14 @@ def _make_all(
 
             started = time.perf_counter()
             try:
-                candidate = make(prepared, brief, number, generator, on_step)
+                candidate = make(assessor.prepared, brief, number, generator, on_step)
             except RefusedError as error:
-                if number == brief.count and not candidates:
+                if number == brief.count and not seconds:
                     raise
                 warn(f"candidate {number}: {error}")
                 continue
-            if not candidates:
-                write_inputs(out, prepared.photo, prepared.alpha_png)
-            written = write_candidate(out, candidate)
-            told.append(
-                {
-                    **_told(candidate, written, time.perf_counter() - started),
-                    "reports": [one.model_dump(mode="json") for one in assessor.rules(candidate.master_png)],
-                    "facts": dict(assessor.facts(candidate.master_png)),
-                }
-            )
-            candidates.append(candidate)
-            order = [one["number"] for one in _best_first(told)]
-            best_first = sorted(candidates, key=lambda one: order.index(one.number))
-            write_page(out, brief, best_first, prepared.warnings)
-    return told
+            seconds[number] = time.perf_counter() - started
+            yield candidate
 
 
 def _best_first(told: list[dict[str, Any]]) -> list[dict[str, Any]]:

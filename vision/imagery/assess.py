@@ -1,6 +1,7 @@
 """What speaks for and against a candidate: what the brief's rule sets find, and what the classifiers take it for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,8 +11,16 @@ from vision.image import decode
 from vision.imagery.brief import Brief
 from vision.imagery.compliance import Context, Picture, Report, check_picture, rule_set
 from vision.imagery.compose.place import product_box
-from vision.imagery.create import Prepared
+from vision.imagery.create import Candidate, Prepared
 from vision.imagery.likeness import Classifiers, Likeness, Seen, likeness
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessed:
+    """What was found of one candidate."""
+
+    reports: tuple[Report, ...]
+    facts: Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +66,28 @@ class Assessor:
             **self.likeness(master_png).model_dump(mode="json", exclude_none=True),
         }
 
+    def assess(self, master_png: bytes) -> "Assessed":
+        """Both. Raises ImageError as they do."""
+        return Assessed(reports=self.rules(master_png), facts=self.facts(master_png))
+
     @cached_property
     def _photo(self) -> Seen:
         cutout = self.prepared.cutout
         return self.classifiers.see(cutout.image_hwc, product_box(cutout.alpha_hw), name="product")
+
+
+def assessed(made: Iterable[Candidate], assessor: Assessor) -> Iterator[tuple[Candidate, Assessed]]:
+    """Each candidate once it was assessed, which is done in a thread while the next one is made.
+
+    Raises:
+        ImageError: as `Assessor.assess`; and whatever `made` raises.
+    """
+    before: tuple[Candidate, Future[Assessed]] | None = None
+    with ThreadPoolExecutor(1, thread_name_prefix="assess") as beside:
+        for candidate in made:
+            now = candidate, beside.submit(assessor.assess, candidate.master_png)
+            if before is not None:
+                yield before[0], before[1].result()
+            before = now
+        if before is not None:
+            yield before[0], before[1].result()
