@@ -27,6 +27,7 @@ from vision.archive import DAMAGE, SUFFIX, Source, write_zip
 from vision.errors import BundleError, StorageError
 from vision.files import atomic_folder
 from vision.preprocess import PreprocessSpec
+from vision.validation import first_fault
 
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -239,9 +240,7 @@ def decision_of(bundle: Bundle, task: str, kind: type[M]) -> M:
     try:
         return kind.model_validate(manifest.decision)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise BundleError(f"{bundle.path}: decision.{field}: {first['msg']}") from error
+        raise BundleError(f"{bundle.path}: decision.{first_fault(error)}") from error
 
 
 def describe(path: Path) -> tuple[Manifest, str]:

@@ -20,6 +20,7 @@ from edge.merging import Merge
 from vision.errors import InputError
 from vision.inspection.inspect import OnDrift
 from vision.inspection.policy import Decision, Reason, Verdict
+from vision.validation import first_fault
 
 HEADER: Final = "header.json"
 FRAMES: Final = "frames"
@@ -189,8 +190,7 @@ def read(raw: bytes) -> Line:
     try:
         return _LINE.validate_python(json.loads(raw))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise InputError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise InputError(first_fault(error)) from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"expected a line of JSON: {error}") from error
 

@@ -32,6 +32,7 @@ from edge.shift.format import (
 )
 from vision.errors import ImageError, InputError, NotFoundError
 from vision.image import Frame
+from vision.validation import first_fault
 
 
 class Ending(NamedTuple):
@@ -129,8 +130,7 @@ def _header(file: Path) -> Header:
             raise InputError(f"{file}: format: expected 1, found {version!r}")
         return Header.model_validate(plain)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise InputError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise InputError(f"{file}: {first_fault(error)}") from error
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{file}: expected a recording's header: {error}") from error
 

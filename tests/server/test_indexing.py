@@ -106,17 +106,23 @@ def test_an_index_that_missed_a_removal_which_is_forgotten_is_made_anew(
     again.close()
 
 
+def that_missed_a_removal(items: CatalogItems, folder: Path) -> Follower:
+    """It holds `a` and `b`, and the database has forgotten that `a` was removed."""
+    follower = opened(items, folder)
+    items.put(seen("a"))
+    items.put(seen("b", 1))
+    follower.follow()
+    items.remove("a", datetime.now(UTC))
+    items.forget(datetime.now(UTC) + timedelta(days=1))
+    return follower
+
+
 def test_a_running_index_that_missed_a_removal_which_is_forgotten_is_made_anew(
     items: CatalogItems, tmp_path: Path
 ) -> None:
     """As of a server that nobody has asked for a month, or that was cut off from the database."""
-    follower = opened(items, tmp_path / "index")
-    items.put(seen("a"))
-    items.put(seen("b", 1))
-    follower.follow()
+    follower = that_missed_a_removal(items, tmp_path / "index")
     before = follower.index
-    items.remove("a", datetime.now(UTC))
-    items.forget(datetime.now(UTC) + timedelta(days=1))
 
     follower.follow()
 
@@ -129,12 +135,7 @@ def test_a_running_index_that_missed_a_removal_which_is_forgotten_is_made_anew(
 
 
 def test_an_index_that_could_not_be_made_anew_is_tried_again(items: CatalogItems, tmp_path: Path) -> None:
-    follower = opened(items, tmp_path / "index")
-    items.put(seen("a"))
-    items.put(seen("b", 1))
-    follower.follow()
-    items.remove("a", datetime.now(UTC))
-    items.forget(datetime.now(UTC) + timedelta(days=1))
+    follower = that_missed_a_removal(items, tmp_path / "index")
 
     follower.index.close()
     with (

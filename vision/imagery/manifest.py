@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from vision.errors import ImageryError
 from vision.imagery.brief import Brief, Layout
 from vision.imagery.placement import Placement
+from vision.validation import first_fault
 
 SCHEMA: Final = 1
 
@@ -114,7 +115,4 @@ def parse_manifest(raw: bytes | str, *, name: str) -> Manifest:
     try:
         return Manifest.model_validate_json(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ImageryError(
-            f"{name}: {'.'.join(map(str, first['loc'])) or 'manifest'}: {first['msg']}"
-        ) from None
+        raise ImageryError(f"{name}: {first_fault(error, 'manifest')}") from None

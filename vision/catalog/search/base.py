@@ -30,6 +30,7 @@ from vision.catalog.search.signature import unknown
 from vision.catalog.search.terms import Lists, Numbers, narrowed
 from vision.catalog.search.values import Filter, Hit
 from vision.errors import SearchIndexError
+from vision.validation import first_fault
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -207,9 +208,7 @@ def read_value(path: Path, kind: type[M]) -> M:
     except OSError as error:
         raise SearchIndexError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "content"
-        raise SearchIndexError(f"{path}: {place}: {first['msg']}") from error
+        raise SearchIndexError(f"{path}: {first_fault(error, 'content')}") from error
 
 
 def _check(path: Path, entry: FileEntry, *, verify: bool) -> None:

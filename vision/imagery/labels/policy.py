@@ -19,6 +19,7 @@ from vision.imagery.labels.corner import Language
 from vision.imagery.labels.source import SourceType
 from vision.imagery.labels.waiver import Waiver
 from vision.toml_file import read_model
+from vision.validation import first_fault
 
 _POLICIES: Final = Path(__file__).with_name("policies")
 
@@ -102,9 +103,7 @@ class LabelPolicy(BaseModel):
         try:
             return type(self).model_validate(self.model_dump() | fields)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            raise ImageryError(f"label policy {self.name}: {where or 'waiver'}: {first['msg']}") from error
+            raise ImageryError(f"label policy {self.name}: {first_fault(error, 'waiver')}") from error
 
     def labels(self, *, synthetic: bool, otherwise: SourceType, number: str) -> Labels:
         """What an image carries.
@@ -160,9 +159,7 @@ def parse_policy(value: Mapping[str, JsonValue]) -> LabelPolicy:
     try:
         return LabelPolicy.model_validate(value)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "policy"
-        raise ImageryError(f"label policy: {where}: {first['msg']}") from error
+        raise ImageryError(f"label policy: {first_fault(error, 'policy')}") from error
 
 
 def policy_names() -> tuple[str, ...]:
