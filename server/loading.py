@@ -19,7 +19,6 @@ from typing_extensions import override
 
 from server.batching import Batcher, Cost, Runs, best_batch, fit_cost
 from vision.bundle import Bundle, open_bundle
-from vision.catalog import categorize
 from vision.catalog.categorize import Categorizer, RowPrediction
 from vision.catalog.item import Item, Row, rows_of
 from vision.golden import check_golden
@@ -164,7 +163,11 @@ def _catalog_model(path: Path, bundle: Bundle, opening: Opening, started: float)
     width, height = bundle.manifest.preprocess.size_wh
     photo = Prepared.given(np.zeros((height, width, 3), np.uint8))
     (blank,) = rows_of(Item(photos=(photo,)), categorizer.spec, (width, height))
-    runs = _runs(bundle, categorizer.choice, categorizer.predict, categorize.predict)
+
+    def predict(session: Session, rows: Sequence[Row]) -> list[RowPrediction]:
+        return categorizer.predict(rows, session=session)
+
+    runs = _runs(bundle, categorizer.choice, categorizer.predict, predict)
     batcher, cost = _timed(runs, blank, opening)
     return CatalogModel(
         path=path,

@@ -49,6 +49,7 @@ from vision.session import Session
 Floats = npt.NDArray[np.floating]
 RowPrediction = Mapping[str, Floats]
 ALTERNATIVES: Final = 5
+_NOVELTY: Final = "novelty"  # beside the graph's outputs
 
 
 class Status(StrEnum):
@@ -205,9 +206,21 @@ class Categorizer:
             framing.measure(photo.image_hwc)
         )
 
-    def predict(self, rows: Sequence[Row]) -> list[RowPrediction]:
-        """One pass over a batch of rows, of whichever items: each one's outputs by name."""
-        return predict(self.session, rows)
+    def predict(self, rows: Sequence[Row], *, session: Session | None = None) -> list[RowPrediction]:
+        """One pass over a batch of rows, of whichever items: each one's outputs by name, and its novelty score.
+
+        That score reads as much memory as the model does, so it is found for all rows at once.
+
+        Args:
+            session: of the same file on other threads, instead of the categorizer's own.
+        """
+        pictures, beside = stacked(rows)
+        outputs = (session or self.session).run(pictures, beside=beside)
+        scores = self.novelty.scores(self.projection.project(outputs[EMBEDDING]))
+        return [
+            {name: values[index] for name, values in outputs.items()} | {_NOVELTY: scores[index]}
+            for index in range(len(rows))
+        ]
 
     def categorize(self, asked: Asked, predictions: Sequence[RowPrediction]) -> Categorization:
         """The answer, from the predictions for the item's rows."""
@@ -222,8 +235,7 @@ class Categorizer:
         novelty = 0.0
         if IMAGE in asked.modalities:
             embedding = np.asarray(np.mean([one[EMBEDDING] for one in predictions], axis=0), np.float32)
-            score = self.novelty.scores(self.projection.project(embedding[None]))
-            novelty = float(score[0]) / self.reading.novelty_radius
+            novelty = self._novelty(embedding, predictions) / self.reading.novelty_radius
         status = self._status(asked, depth, novelty)
         depth = depth if status is Status.ANSWERED else 0
         return Categorization(
@@ -247,6 +259,12 @@ class Categorizer:
         """
         asked = self.ask(item)
         return self.categorize(asked, self.predict(asked.rows))
+
+    def _novelty(self, embedding: Floats, predictions: Sequence[RowPrediction]) -> float:
+        """The score of an item's embedding, which of one photo is known."""
+        if len(predictions) == 1:
+            return float(predictions[0][_NOVELTY])
+        return float(self.novelty.scores(self.projection.project(embedding[None]))[0])
 
     def _promises(self, modalities: Sequence[str]) -> tuple[LevelPromise, ...] | None:
         certificate = self.reading.certificate
@@ -291,13 +309,6 @@ class Categorizer:
             )
             for one in best
         )
-
-
-def predict(session: Session, rows: Sequence[Row]) -> list[RowPrediction]:
-    """One pass of a session over a batch of rows."""
-    pictures, beside = stacked(rows)
-    outputs = session.run(pictures, beside=beside)
-    return [{name: values[index] for name, values in outputs.items()} for index in range(len(rows))]
 
 
 def pooled_logits(predictions: Sequence[RowPrediction], levels: Sequence[str]) -> list[Floats]:
