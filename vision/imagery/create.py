@@ -5,6 +5,7 @@ generator that needs torch is imported when it is asked for.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -121,7 +122,13 @@ def make(
     composition = compose(scene, prepared.placed)
     manifest = _manifest(prepared, brief, number, generator, scene, composition)
     master_png = encode_png(composition.master_hwc)
-    lock = verify_apart(manifest, photo=prepared.photo, alpha_png=prepared.alpha_png, master_png=master_png)
+    with ThreadPoolExecutor(1, thread_name_prefix="proof") as beside:
+        proof = beside.submit(
+            verify_apart, manifest, photo=prepared.photo, alpha_png=prepared.alpha_png, master_png=master_png
+        )
+        preview_jpeg = encode_jpeg(_reduced(composition.master_hwc), quality=_PREVIEW_QUALITY)
+        difference_png = encode_png(difference_map(composition.master_hwc, prepared.placed))
+        lock = proof.result()
     if not lock.kept:
         raise GuardError(
             f"candidate {number}: expected the product's {lock.pixels} pixels untouched, found {lock.changed} changed"
@@ -130,8 +137,8 @@ def make(
         number=number,
         manifest=manifest,
         master_png=master_png,
-        preview_jpeg=encode_jpeg(_reduced(composition.master_hwc), quality=_PREVIEW_QUALITY),
-        difference_png=encode_png(difference_map(composition.master_hwc, prepared.placed)),
+        preview_jpeg=preview_jpeg,
+        difference_png=difference_png,
         lock=lock,
     )
 

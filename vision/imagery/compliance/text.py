@@ -1,23 +1,20 @@
 """Text in a picture, read by RapidOCR with the models that its package brings. Takes pixels, gives lines; what they mean is not known here."""
 
-import importlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
 
-from vision.errors import MissingExtraError
 from vision.image import Pixels
+from vision.imagery.compliance.reader import reader
 
 # Longest sides that a picture is read at, since the reader finds large letters in small pictures and small ones in large. They bound the
 # time, too.
 _READ_PX: Final = (600, 800, 1120)
-_CANDIDATE: Final = 0.3  # the reader's own 0.5 loses lines that it then reads without a mistake
-_ONE_AT_A_TIME: Final = threading.Lock()  # the reader keeps its options in itself
+_ONE_AT_A_TIME: Final = threading.Lock()  # one reading takes up to half a GiB of memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,29 +48,12 @@ def _read_at(image_hwc: Pixels, longest_px: int) -> Iterator[Line]:
     size_wh = max(1, round(width * share)), max(1, round(height * share))
     smaller = cv2.resize(image_hwc, size_wh, interpolation=cv2.INTER_AREA)
     with _ONE_AT_A_TIME:
-        found = _reader()(cv2.cvtColor(smaller, cv2.COLOR_RGB2BGR), box_thresh=_CANDIDATE)
+        found = reader()(cv2.cvtColor(smaller, cv2.COLOR_RGB2BGR))
     if found.boxes is None:
         return
     for words, score, corners in zip(found.txts, found.scores, found.boxes, strict=True):
         box_xyxy = _box(np.asarray(corners) / share, width, height)
         yield Line(words=str(words), score=float(score), box_xyxy=box_xyxy)
-
-
-@cache
-def _reader() -> Any:
-    """The reader with its models loaded, once a process."""
-    try:
-        rapidocr = importlib.import_module("rapidocr")
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("ocr", error.name or "rapidocr") from error
-    return rapidocr.RapidOCR(
-        params={
-            "Global.log_level": "critical",
-            "Global.use_cls": False,  # text upside down is read as well as this needs
-            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
-            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-        }
-    )
 
 
 def _box(corners_xy: np.ndarray, width: int, height: int) -> tuple[int, int, int, int]:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.vision.imagery.compliance.mutations import good, mutations, written
 from tests.vision.imagery.compliance.shots import Shot
-from vision.imagery.compliance import Finding, RuleSet, check, rule_set, text
+from vision.imagery.compliance import Finding, RuleSet, check, reader, rule_set
 
 SIZE = 1000
 WORDS = "ACME COFFEE"
@@ -72,7 +72,7 @@ def test_words_that_the_law_asks_for_may_be_allowed() -> None:
 def test_without_the_reader_the_rule_is_not_checked_and_says_what_brings_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    text._reader.cache_clear()
+    reader.reader.cache_clear()
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     shot = written(bottle(), "SALE", (0.05, 0.02), 0.05, (0, 0, 0))
     report = check(shot.encoded(), only_text(), context=shot.context())
