@@ -74,7 +74,9 @@ class GreyStudio:
     made: list[int] = field(default_factory=list)
     cleared: int = 0
 
-    def sit(self, photo: bytes, mask: bytes | None, brief: Brief) -> "GreySitting":
+    def sit(
+        self, photo: bytes, mask: bytes | None, brief: Brief, style: bytes | None = None
+    ) -> "GreySitting":
         return GreySitting(self, decode(photo).image_hwc, sha256(photo), brief)
 
     def clear(self) -> None:

@@ -12,8 +12,8 @@ from vision.imagery.brief import STUDIO, Layout, Light
 from vision.imagery.diffusion.admission import admit
 from vision.imagery.diffusion.generator import DiffusionScenes
 from vision.imagery.diffusion.opening import STUDIO_FOLDER, open_generator
+from vision.imagery.look import Wall
 from vision.imagery.scenes.procedural.reading import Reader, layout_of
-from vision.imagery.scenes.procedural.studio import Wall
 from vision.imagery.scenes.scene import Scene, SceneAsk, Step
 
 
