@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 
 from vision.errors import ImageryError
-from vision.image import Pixels
+from vision.image import Pixels, decode
 from vision.imagery.brief import Light
-from vision.imagery.cutout.photo import read_photo
+from vision.imagery.cutout.photo import PHOTO_LIMITS, read_photo
 from vision.imagery.look import READ, Look
 from vision.imagery.scenes.procedural.captions import caption_of
 from vision.imagery.scenes.procedural.reading import Evidence, Read, Reader
@@ -26,7 +26,6 @@ READER: Final = Path(__file__).parent / "style.npz"
 
 _HEIGHT: Final = 64
 _STRIP: Final = 0.3  # of the width, at the left and at the right, of a picture no wider than high
-_WHITE: Final = 255
 _MOST_TRANSPARENT: Final = 0.5
 # What drawn scenes show, with room for photographs: 98 of 100 are within each, and pictures of no scene beyond one of the first four.
 _LEAST_EDGE: Final = 4.0
@@ -60,8 +59,7 @@ def style_pixels(data: bytes, *, name: str = "style") -> Pixels:
         raise ImageryError(
             f"{name}: expected a picture of a scene, found {transparent:.0%} of it transparent"
         )
-    share = photo.alpha_hw[..., None].astype(np.float32) / 255
-    return np.rint(photo.image_hwc * share + _WHITE * (1 - share)).astype(np.uint8)
+    return decode(data, name=name, limits=PHOTO_LIMITS).image_hwc
 
 
 def look_of(image_hwc: Pixels) -> Look:
