@@ -150,8 +150,10 @@ class Carrying:
             brief = Brief.model_validate(work.brief)
         except ValidationError as error:
             raise ImageryError(f"job '{work.lease.job_id}': brief: {error}") from error
-        mask = self._blobs.get(work.mask_sha256) if work.mask_sha256 else None
-        return self._studio.sit(self._blobs.get(work.photo_sha256), mask, brief)
+        mask, style = (
+            self._blobs.get(sha256) if sha256 else None for sha256 in (work.mask_sha256, work.style_sha256)
+        )
+        return self._studio.sit(self._blobs.get(work.photo_sha256), mask, brief, style)
 
     def _telling(self, lease: Lease, number: int, pulse: Pulse) -> Callable[[Step], None]:
         told_at = -_TELL_EVERY_S

@@ -24,7 +24,7 @@ from server.storage.imagery_events import ImageryEvents
 from server.storage.imagery_jobs import Candidate, ImageryJobs, Job, Order, Wanted
 from vision.errors import PermissionDeniedError
 from vision.image import ImageLimits, read_header
-from vision.imagery.brief import Brief
+from vision.imagery.brief import Brief, check_style
 from vision.imagery.cutout.mask import check_mask
 from vision.imagery.labels.waiver import Waiver
 from vision.imagery.review import Event, State
@@ -39,6 +39,7 @@ class Asked:
     brief: Brief
     photo: bytes = field(repr=False)
     mask: bytes | None = field(default=None, repr=False)
+    style: bytes | None = field(default=None, repr=False)
     name: str = ""
     policy: str = ""
     waiver: str = ""
@@ -62,7 +63,7 @@ class Orders:
     """The server's side of the queue.
 
     Args:
-        limits: of photos and masks.
+        limits: of photos, masks and style pictures.
     """
 
     def __init__(
@@ -81,8 +82,8 @@ class Orders:
         """Place an order; gives it, and whether it had been placed before under its request id.
 
         Raises:
-            ImageError: photo or mask is no picture, or outside the limits.
-            InputError: the mask does not fit the photo; a rule set, label policy or scene model is unknown, or they contradict each other; or the id
+            ImageError: photo, mask or style picture is no picture, or outside the limits.
+            InputError: the mask does not fit the photo; the style picture is not the brief's; a rule set, label policy or scene model is unknown, or they contradict each other; or the id
                 was used for another order.
             PermissionDeniedError: a waiver is asked for by nobody in particular.
             StorageError: it was not kept.
@@ -96,6 +97,9 @@ class Orders:
         if asked.mask is not None:
             read_header(asked.mask, name="mask", limits=self._limits)
             check_mask(asked.mask, photo.size_wh)
+        check_style(brief, asked.style)
+        if asked.style is not None:
+            read_header(asked.style, name="style", limits=self._limits)
         requester, now = user_of(by), datetime.now(UTC)
         if asked.waiver and not requester:
             raise PermissionDeniedError("design", "a waiver of the visible label", found="no token")
@@ -107,13 +111,14 @@ class Orders:
             requester=requester,
             request_id=asked.request_id,
             payload_sha256=_digest(asked),
-            name=asked.name.strip() or brief.scene[:60],
+            name=asked.name.strip() or brief.title[:60],
             brief=brief.model_dump(mode="json"),
             generator=brief.generator,
             count=brief.count,
             policy=policy,
             photo_sha256=self._blobs.put(asked.photo),
             mask_sha256=None if asked.mask is None else self._blobs.put(asked.mask),
+            style_sha256=None if asked.style is None else self._blobs.put(asked.style),
             created_at=now,
         )
 

@@ -70,11 +70,14 @@ class Studio(Protocol):
         """The scene models that it has; orders of others are left to other workers."""
         ...
 
-    def sit(self, photo: bytes, mask: bytes | None, brief: Brief) -> Sitting:
+    def sit(self, photo: bytes, mask: bytes | None, brief: Brief, style: bytes | None) -> Sitting:
         """Get ready for a brief; its scene model is loaded unless it is the one that is.
 
+        Args:
+            style: the picture that the brief names, where it names one.
+
         Raises:
-            InputError: photo, mask or brief cannot be used.
+            InputError: photo, mask, style picture or brief cannot be used.
             SettingsError, DeviceError, MissingExtraError: this worker cannot; another may.
         """
         ...

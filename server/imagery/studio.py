@@ -86,11 +86,14 @@ class SceneStudio:
                     raise
                 self._unfit |= trained
 
-    def sit(self, photo: bytes, mask: bytes | None, brief: Brief) -> "SceneSitting":
+    def sit(
+        self, photo: bytes, mask: bytes | None, brief: Brief, style: bytes | None = None
+    ) -> "SceneSitting":
         if self._open is None or self._open.name != brief.generator:
             self.clear()  # two scene models need not fit into memory
             self._open = self._opened(brief.generator)
-        assessor = Assessor(prepared=prepare(photo, mask, brief), brief=brief, classifiers=self.classifiers)
+        prepared = prepare(photo, mask, brief, style)
+        assessor = Assessor(prepared=prepared, brief=brief, classifiers=self.classifiers)
         return SceneSitting(assessor=assessor, generator=self._open)
 
     def clear(self) -> None:

@@ -14,6 +14,7 @@ from server.rpc.rules import FieldsError, Violation
 from server.storage.imagery_jobs import Candidate, Job
 from server.storage.imagery_tables import JobState
 from vision.imagery.brief import Brief, Layout, Light
+from vision.imagery.kept import sha256
 from vision.imagery.review import Act, Event, State
 from vision.v1 import imagery_pb2
 
@@ -34,10 +35,12 @@ def asked_from_wire(request: imagery_pb2.CreateJobRequest) -> Asked:
     Raises:
         FieldsError: a field of the brief is outside its range.
     """
+    style = request.style or None
     return Asked(
-        brief=_brief_from_wire(request.brief),
+        brief=_brief_from_wire(request.brief, style),
         photo=request.photo,
         mask=request.mask or None,
+        style=style,
         name=request.name,
         policy=request.label_policy,
         waiver=request.waiver.strip(),
@@ -45,7 +48,7 @@ def asked_from_wire(request: imagery_pb2.CreateJobRequest) -> Asked:
     )
 
 
-def _brief_from_wire(message: imagery_pb2.Brief) -> Brief:
+def _brief_from_wire(message: imagery_pb2.Brief, style: bytes | None) -> Brief:
     usual = {name: one.default for name, one in Brief.model_fields.items()}
     width, height = usual["size_wh"]
     layout = Layout(
@@ -53,6 +56,7 @@ def _brief_from_wire(message: imagery_pb2.Brief) -> Brief:
     )
     try:
         return Brief(
+            style=None if style is None else sha256(style),
             scene=message.scene,
             rules=tuple(message.rule_sets),
             generator=message.generator or usual["generator"],
@@ -116,6 +120,7 @@ def header_to_wire(job: Job) -> imagery_pb2.Job:
         label_policy=str(job.policy.get("name", "")),
         photo_sha256=job.photo_sha256,
         mask_sha256=job.mask_sha256 or "",
+        style_sha256=job.style_sha256 or "",
         reason=job.reason,
         attempts=job.attempt,
         worker=job.worker,

@@ -51,6 +51,7 @@ class Order:
     policy: Mapping[str, Any]
     photo_sha256: str
     mask_sha256: str | None
+    style_sha256: str | None
     created_at: datetime
 
 
@@ -74,6 +75,7 @@ class Job:
     policy: Mapping[str, Any]
     photo_sha256: str
     mask_sha256: str | None
+    style_sha256: str | None
     created_at: datetime
     state: JobState
     reason: str

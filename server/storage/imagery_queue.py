@@ -56,6 +56,7 @@ class Work:
     brief: Mapping[str, Any]
     photo_sha256: str
     mask_sha256: str | None
+    style_sha256: str | None
     candidates: Sequence[Candidate]
 
 
@@ -119,6 +120,7 @@ class ImageryQueue:
                 brief=job.brief,
                 photo_sha256=job.photo_sha256,
                 mask_sha256=job.mask_sha256,
+                style_sha256=job.style_sha256,
                 candidates=tuple(Candidate(**row) for row in rows),
             )
 

@@ -21,6 +21,7 @@ _STEP: Final = 500
 _REFERENCES: Final = (
     imagery_jobs.c.photo_sha256,
     imagery_jobs.c.mask_sha256,
+    imagery_jobs.c.style_sha256,
     imagery_candidates.c.master_sha256,
     imagery_candidates.c.preview_sha256,
     imagery_candidates.c.difference_sha256,

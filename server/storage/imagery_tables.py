@@ -52,6 +52,7 @@ imagery_jobs: Final = Table(
     Column("policy", JSON, nullable=False),
     Column("photo_sha256", String(64), nullable=False),
     Column("mask_sha256", String(64)),
+    Column("style_sha256", String(64)),
     Column("created_at", UtcDateTime, nullable=False),
     Column("state", one_of(JobState), nullable=False),
     Column("reason", Text, nullable=False),

@@ -13,6 +13,7 @@ from server.imagery.orders import Asked
 from server.imagery.reviewing import Decision
 from vision.errors import InputError
 from vision.imagery.brief import Brief
+from vision.imagery.kept import sha256
 from vision.imagery.review import MAX_REASON, Act
 
 _DECISIONS: Final = {one.value: one for one in (Act.PROPOSE, Act.APPROVE, Act.REJECT)}
@@ -24,10 +25,12 @@ async def order_from(form: FormData) -> Asked:
     Raises:
         InputError: a field is missing, no number, or outside its range.
     """
+    style = await _file(form, "style") or None
     return Asked(
-        brief=_brief(form),
+        brief=_brief(form, style),
         photo=await _file(form, "photo"),
         mask=await _file(form, "mask") or None,
+        style=style,
         name=text(form, "name", most=200),
         policy=text(form, "policy", most=64),
         waiver=text(form, "waiver", most=2000),
@@ -59,9 +62,10 @@ def text(form: FormData, name: str, *, most: int) -> str:
     return value.strip()
 
 
-def _brief(form: FormData) -> Brief:
+def _brief(form: FormData, style: bytes | None) -> Brief:
     side = text(form, "side", most=8)
     given: dict[str, Any] = {
+        "style": None if style is None else sha256(style),
         "scene": text(form, "scene", most=1000),
         "rules": [one for one in form.getlist("rules") if isinstance(one, str)],
         "generator": text(form, "generator", most=64),

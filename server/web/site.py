@@ -51,8 +51,9 @@ _HEADERS: Final = {
 }
 _KEPT: Final = {"Cache-Control": "private, max-age=3600, immutable"}  # a picture of a digest is that for good
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
-_ROOM: Final = 64 * 1024  # beside photo and mask
+_ROOM: Final = 64 * 1024  # beside photo, mask and style picture
 _PAGE: Final = 50
+_FORM_FILES: Final = 3
 _MANY: Final = 20  # fields of a form
 _STATUS: Final[Sequence[tuple[type[LoupeError], int]]] = (
     (errors.NotFoundError, 404),
@@ -80,7 +81,7 @@ class Page:
 
     Attributes:
         identify: who holds a token; raises AuthenticationError where nobody does.
-        max_bytes: of a photo and of a mask.
+        max_bytes: of a photo, of a mask and of a style picture.
         hosts: names by which it may be called, beside those of this machine.
     """
 
@@ -103,6 +104,7 @@ def site(page: Page) -> Starlette:
         Route("/jobs/{job}", desk.seen(desk.job)),
         Route("/jobs/{job}/live", desk.seen(desk.live)),
         Route("/jobs/{job}/photo", desk.seen(desk.photo)),
+        Route("/jobs/{job}/style", desk.seen(desk.style)),
         Route("/jobs/{job}/progress.jpg", desk.seen(desk.progress)),
         Route("/jobs/{job}/cancel", desk.sent(desk.cancel), methods=["POST"]),
         Route("/jobs/{job}/{number:int}/{picture}", desk.seen(desk.picture)),
@@ -212,10 +214,10 @@ class _Desk:
         if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
             raise PermissionDeniedError("design or review", "form", found="a form of another site")
         length = request.headers.get("content-length", "")
-        most = 2 * self._page.max_bytes + _ROOM
+        most = _FORM_FILES * self._page.max_bytes + _ROOM
         if not length.isdecimal() or int(length) > most:
             raise InputError(f"form: expected at most {most} bytes, found {length or 'no length'}")
-        async with request.form(max_files=2, max_fields=_MANY, max_part_size=_ROOM) as form:
+        async with request.form(max_files=_FORM_FILES, max_fields=_MANY, max_part_size=_ROOM) as form:
             yield form
 
     def _viewer(self, request: Request) -> Viewer:
@@ -282,7 +284,16 @@ class _Desk:
 
     async def photo(self, asked: _Asked) -> Response:
         job: Job = (await self._orders.show(asked.job)).job
-        data = await self._orders.picture(job.photo_sha256)
+        return await self._handed_in(job.photo_sha256)
+
+    async def style(self, asked: _Asked) -> Response:
+        job: Job = (await self._orders.show(asked.job)).job
+        if job.style_sha256 is None:
+            raise NotFoundError("style: expected a style picture of this order, found none")
+        return await self._handed_in(job.style_sha256)
+
+    async def _handed_in(self, sha256: str) -> Response:
+        data = await self._orders.picture(sha256)
         kind = read_header(data, limits=ImageLimits(max_bytes=len(data))).format
         return Response(data, media_type=f"image/{kind.lower()}", headers=_HEADERS | _KEPT)
 

@@ -11,9 +11,10 @@ from rich.progress import Progress
 
 from vision.image import Pixels
 from vision.imagery.brief import Light
+from vision.imagery.look import Table, Wall
 from vision.imagery.scenes.procedural.captions import FIELDS, Language, caption, free_caption
 from vision.imagery.scenes.procedural.render import render
-from vision.imagery.scenes.procedural.studio import Studio, Table, Wall, any_studio
+from vision.imagery.scenes.procedural.studio import Studio, any_studio
 
 SIDE: Final = 64
 _EACH_HELD_OUT: Final = 7

@@ -65,6 +65,7 @@ def job(message: imagery_pb2.Job) -> ImageJob:
         steps=message.steps,
         revision=message.revision,
         candidates=tuple(map(candidate, message.candidates)),
+        style_sha256=message.style_sha256,
     )
 
 

@@ -18,7 +18,7 @@ from vision.client.imagery_values import (
     RuleReport,
 )
 from vision.errors import SettingsError
-from vision.imagery.brief import Brief
+from vision.imagery.brief import Brief, check_style
 from vision.imagery.review import State
 from vision.v1 import imagery_pb2
 
@@ -30,15 +30,19 @@ def create(order: ImageOrder) -> Question[tuple[ImageJob, bool]]:
     """An order; gives the job, and whether it had been ordered before under its request id.
 
     Raises:
-        ImageError: photo or mask cannot be read, is empty or is too large.
+        ImageError: photo, mask or style picture cannot be read, is empty or is too large.
+        ImageryError: the style picture is not the one that the brief names.
         SettingsError: a text cannot be sent.
     """
+    style = None if order.style is None else image_bytes(order.style)
+    check_style(order.brief, style)
     try:
         request = imagery_pb2.CreateJobRequest(
             request_id=fresh_id() if order.request_id is None else order.request_id,
             name=order.name,
             photo=image_bytes(order.photo),
             mask=b"" if order.mask is None else image_bytes(order.mask),
+            style=style or b"",
             brief=_brief(order.brief),
             label_policy=order.policy,
             waiver=order.waiver,

@@ -30,7 +30,7 @@ class ImageOrder:
     """What is ordered.
 
     Attributes:
-        photo, mask: encoded, or where they lie.
+        photo, mask: encoded, or where they lie; `style`, the picture whose digest the brief names, likewise.
         name: what people call it.
         policy: a label policy; the server's usual one where empty.
         waiver: why the images are to go out without their visible label; empty where they are not.
@@ -40,6 +40,7 @@ class ImageOrder:
     photo: bytes | Path = field(repr=False)
     brief: Brief
     mask: bytes | Path | None = field(default=None, repr=False)
+    style: bytes | Path | None = field(default=None, repr=False)
     name: str = ""
     policy: str = ""
     waiver: str = ""
@@ -85,6 +86,7 @@ class ImageJob:
     """An order as it stands.
 
     Attributes:
+        style_sha256: of the style picture; empty where there is none.
         making: the number of the candidate that is being made, 0 where none is.
         alpha: a PNG, white where in the photo the product is; where pictures were asked for and a candidate is made.
     """
@@ -109,6 +111,7 @@ class ImageJob:
     steps: int
     revision: int
     candidates: Sequence[ImageCandidate] = ()
+    style_sha256: str = ""
     alpha: bytes = field(default=b"", repr=False)
 
 

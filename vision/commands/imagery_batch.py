@@ -9,7 +9,7 @@ import hashlib
 import json as jsonlib
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -31,7 +31,8 @@ if TYPE_CHECKING:  # gRPC is part of an extra
     from vision.client import Client
     from vision.client.imagery_values import ImageJob
 
-_NEEDED: Final = ("photo", "scene", "rules")
+_NEEDED: Final = ("photo", "rules")
+_SCENES: Final = ("scene", "style")  # one of them at least
 _OTHERS: Final = ("name", "mask", "count", "seed", "side", "generator", "horizon", "light", "policy")
 _LOOK_EVERY_S: Final = 1.0
 _SHOWN: Final = 50
@@ -58,7 +59,7 @@ def batch(
     items: Annotated[
         Path,
         typer.Argument(
-            help=f"A CSV with the columns {', '.join(_NEEDED)}, and any of {', '.join(_OTHERS)}.",
+            help=f"A CSV with the columns {', '.join(_NEEDED)}, {' or '.join(_SCENES)}, and any of {', '.join(_OTHERS)}.",
             show_default=False,
         ),
     ],
@@ -118,11 +119,12 @@ def _rows(items: Path) -> Iterator[Row]:
 
 
 def _check_header(items: Path, names: Any) -> None:
-    missing = [name for name in _NEEDED if name not in names]
-    strange = [name for name in names if name not in {*_NEEDED, *_OTHERS}]
+    missing = [name for name in _NEEDED if name not in names] or not set(_SCENES) & set(names)
+    strange = [name for name in names if name not in {*_NEEDED, *_SCENES, *_OTHERS}]
     if missing or strange or len(set(names)) != len(names):
         raise ManifestError(
-            f"{items}: expected the columns {', '.join(_NEEDED)}, each once, and any of {', '.join(_OTHERS)}; found {', '.join(names) or 'none'}"
+            f"{items}: expected the columns {', '.join(_NEEDED)}, {' or '.join(_SCENES)}, each once, and any of {', '.join(_OTHERS)}; "
+            f"found {', '.join(names) or 'none'}"
         )
 
 
@@ -144,21 +146,25 @@ def _placed(client: "Client", row: Row, folder: Path, seen: Counter[str]) -> "tu
     from vision.client import ImageOrder  # noqa: PLC0415  (part of an extra, which is there: the client is open)
 
     photo = read_bytes(folder / row.cells["photo"])
-    mask = read_bytes(folder / row.cells["mask"]) if row.cells.get("mask") else None
+    mask, style = (
+        read_bytes(folder / row.cells[name]) if row.cells.get(name) else None for name in ("mask", "style")
+    )
     order = ImageOrder(
         photo=photo,
         mask=mask,
-        brief=_brief(row.cells),
+        style=style,
+        brief=_brief(row.cells, style),
         name=row.name,
         policy=row.cells.get("policy", ""),
-        request_id=request_id(row.cells, photo, mask, seen),
+        request_id=request_id(row.cells, (photo, mask, style), seen),
     )
     return client.imagery.create(order)
 
 
-def _brief(cells: Mapping[str, str]) -> Brief:
+def _brief(cells: Mapping[str, str], style: bytes | None) -> Brief:
     values: dict[str, Any] = {
-        "scene": cells["scene"],
+        "style": None if style is None else hashlib.sha256(style).hexdigest(),
+        "scene": cells.get("scene", ""),
         "rules": cells["rules"].split(),
         "generator": cells.get("generator") or STUDIO,
         "layout": {name: cells.get(name) or None for name in ("horizon", "light")},
@@ -169,16 +175,18 @@ def _brief(cells: Mapping[str, str]) -> Brief:
     return read_brief(values)
 
 
-def request_id(cells: Mapping[str, str], photo: bytes, mask: bytes | None, seen: Counter[str]) -> str:
+def request_id(cells: Mapping[str, str], pictures: Sequence[bytes | None], seen: Counter[str]) -> str:
     """The id of a row's order, by what it asks for and not by where it stands.
 
     Args:
         cells: empty ones do not count, so that a column may be added.
+        pictures: photo, mask and style picture; an absent last one does not count.
         seen: how many rows that are alike came before, by their digest; this one is added.
     """
-    pictures = [hashlib.sha256(one).hexdigest() for one in (photo, mask or b"")]
+    counted = pictures if pictures[-1] else pictures[:-1]
+    digests = [hashlib.sha256(one or b"").hexdigest() for one in counted]
     asked = {name: cell for name, cell in cells.items() if cell}
-    alike = hashlib.sha256(jsonlib.dumps([asked, pictures], sort_keys=True).encode()).hexdigest()
+    alike = hashlib.sha256(jsonlib.dumps([asked, digests], sort_keys=True).encode()).hexdigest()
     seen[alike] += 1
     return f"batch-{alike[:40]}-{seen[alike]}"
 

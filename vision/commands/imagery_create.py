@@ -10,7 +10,14 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from vision.commands.options import DtypeOption, HubOption, OffloadOption, TrustedKeys, trust
+from vision.commands.options import (
+    DtypeOption,
+    HubOption,
+    OffloadOption,
+    StyleOption,
+    TrustedKeys,
+    trust,
+)
 from vision.commands.output import JsonFlag, Output, bar
 from vision.errors import RefusedError, SettingsError
 from vision.image import read_bytes
@@ -19,9 +26,11 @@ from vision.imagery.brief import MAX_SEED, PLAIN_WHITE, STUDIO, Light, read_brie
 from vision.imagery.create import Candidate, generator_named, make, prepare
 from vision.imagery.cutout.photo import PHOTO_LIMITS
 from vision.imagery.folder import INDEX, check_free, write_candidate, write_inputs, write_page
+from vision.imagery.kept import sha256
 from vision.imagery.likeness import open_classifiers
 from vision.imagery.ranking import rank
 from vision.imagery.scenes.scene import SceneGenerator, Step
+from vision.imagery.style import told
 
 _SIZE: Final = re.compile(r"(\d{1,5})[xX×](\d{1,5})")
 _USUAL_COUNT: Final = 4
@@ -29,12 +38,6 @@ _USUAL_COUNT: Final = 4
 
 def create(
     product: Annotated[Path, typer.Option(help="The product's photo.", show_default=False)],
-    scene: Annotated[
-        str,
-        typer.Option(
-            help=f"The scene in words, English or Chinese; {PLAIN_WHITE} for none.", show_default=False
-        ),
-    ],
     rules: Annotated[
         list[str],
         typer.Option(
@@ -42,6 +45,14 @@ def create(
         ),
     ],
     out: Annotated[Path, typer.Option(help="A folder for the candidates.", show_default=False)],
+    scene: Annotated[
+        str,
+        typer.Option(
+            help=f"The scene in words, English or Chinese; {PLAIN_WHITE} for none. Needed without --style.",
+            show_default=False,
+        ),
+    ] = "",
+    style: StyleOption = None,
     mask: Annotated[
         Path | None, typer.Option(help="White where the product is; found where absent.", show_default=False)
     ] = None,
@@ -97,11 +108,15 @@ def create(
     Example: `loupe imagery create --product mug.jpg --scene "white marble table, soft light from the left" --rules google.merchant --out mug`
 
     Example: `loupe imagery create --product mug.jpg --scene plain-white --rules amazon.main --out mug-white`
+
+    Example: `loupe imagery create --product mug.jpg --style shelf.jpg --rules google.merchant --out mug-styled`
     """
     output = Output(json)
     made_by = _generator_name(scene, generator)
+    look = None if style is None else read_bytes(style, limits=PHOTO_LIMITS)
     brief = read_brief(
         {
+            "style": None if look is None else sha256(look),
             "scene": scene,
             "rules": [name.strip() for one in rules for name in one.split(",")],
             "generator": made_by,
@@ -113,7 +128,9 @@ def create(
     )
     photo = read_bytes(product, limits=PHOTO_LIMITS)
     check_free(out, brief.count)
-    prepared = prepare(photo, None if mask is None else read_bytes(mask, limits=PHOTO_LIMITS), brief)
+    prepared = prepare(photo, None if mask is None else read_bytes(mask, limits=PHOTO_LIMITS), brief, look)
+    if prepared.shown is not None:
+        output.say(told(prepared.shown.look))
     for warning in prepared.warnings:
         output.warn(warning)
     keys, required = trust(trusted_key)
@@ -128,7 +145,7 @@ def create(
         threads=threads,
         allow_hub=allow_hub,
     )
-    told = _make_all(assessor, opened, out, output.warn)
+    made = _make_all(assessor, opened, out, output.warn)
     output.result(
         {
             "out": str(out),
@@ -136,11 +153,12 @@ def create(
             "brief": brief.model_dump(mode="json"),
             "placement": prepared.placement.model_dump(mode="json"),
             "cutout": {"how": prepared.cutout.how, "quality": prepared.cutout.quality},
+            "style": None if prepared.shown is None else prepared.shown.look.model_dump(mode="json"),
             "warnings": list(prepared.warnings),
-            "candidates": told,
-            "best_first": [one["number"] for one in _best_first(told)],
+            "candidates": made,
+            "best_first": [one["number"] for one in _best_first(made)],
         },
-        _table(_best_first(told)),
+        _table(_best_first(made)),
         escape(f"to look at: {out / INDEX}"),
     )
 
@@ -174,7 +192,7 @@ def _make_all(
     seconds: dict[int, float] = {}
     for candidate, found in assessed(_made(assessor, generator, seconds, warn), assessor):
         if not candidates:
-            write_inputs(out, prepared.photo, prepared.alpha_png)
+            write_inputs(out, prepared.photo, prepared.alpha_png, prepared.style)
         written = write_candidate(out, candidate)
         told.append(
             {

@@ -9,22 +9,32 @@ from rich.table import Table
 
 from vision.commands.imagery_remote import HERE, JobArgument, ServerOption, as_json, follow, shown
 from vision.commands.imagery_remote import submit as submit_order
+from vision.commands.options import StyleOption
 from vision.commands.output import JsonFlag, Output
 from vision.commands.remote import Server, TlsCaOption, TokenFileOption, needing_grpc, open_client
 from vision.errors import SettingsError
+from vision.image import read_bytes
 from vision.imagery.brief import STUDIO, Light, read_brief
+from vision.imagery.cutout.photo import PHOTO_LIMITS
+from vision.imagery.kept import sha256
 from vision.imagery.review import State
 
 
 def submit(
     product: Annotated[Path, typer.Option(help="The product's photo.", show_default=False)],
-    scene: Annotated[str, typer.Option(help="The scene in words, English or Chinese.", show_default=False)],
     rules: Annotated[
         list[str],
         typer.Option(
             help="Rule sets, separated by commas; the product is placed by the first.", show_default=False
         ),
     ],
+    scene: Annotated[
+        str,
+        typer.Option(
+            help="The scene in words, English or Chinese. Needed without --style.", show_default=False
+        ),
+    ] = "",
+    style: StyleOption = None,
     mask: Annotated[
         Path | None, typer.Option(help="White where the product is; found where absent.", show_default=False)
     ] = None,
@@ -66,8 +76,10 @@ def submit(
 
     Example: `loupe imagery submit --product mug.jpg --scene "white marble table" --rules google.merchant --token-file kim.token`
     """
+    look = None if style is None else read_bytes(style, limits=PHOTO_LIMITS)
     brief = read_brief(
         {
+            "style": None if look is None else sha256(look),
             "scene": scene,
             "rules": [one.strip() for given in rules for one in given.split(",")],
             "generator": generator,
@@ -83,6 +95,7 @@ def submit(
         Output(json),
         photo=product,
         mask=mask,
+        style=look,
         name=name,
         policy=policy,
         waiver=waiver,

@@ -38,6 +38,7 @@ def submit(
     *,
     photo: Path,
     mask: Path | None = None,
+    style: bytes | None = None,
     name: str = "",
     policy: str = "",
     waiver: str = "",
@@ -48,6 +49,7 @@ def submit(
     """Order images at a server, wait until they are made, and say what came of it.
 
     Args:
+        style: the picture that the brief names, where it names one.
         request_id: a repeated one of the same user is the same order.
         out: a folder for previews, reduced difference maps and manifests, with photo and cut-out, so that `replay` makes the masters again. Masters
             are looked at on the server's page, which hands them to designers and reviewers; files for marketplaces come by `loupe imagery export` alone.
@@ -66,7 +68,7 @@ def submit(
         from vision.client import ImageOrder  # noqa: PLC0415  (part of an extra, which is there: the client is open)
 
         order = ImageOrder(
-            photo=photo, mask=mask, brief=brief, name=name or photo.stem, policy=policy, waiver=waiver, request_id=request_id
+            photo=photo, mask=mask, style=style, brief=brief, name=name or photo.stem, policy=policy, waiver=waiver, request_id=request_id
         )  # fmt: skip
         job, repeated = client.imagery.create(order)
         if repeated:
@@ -74,7 +76,7 @@ def submit(
         if wait:
             job = follow(client, job.id)
         if out is not None:
-            job = _written(client, job.id, photo, out)
+            job = _written(client, job.id, photo, style, out)
     output.result({**as_json(job), "repeated": repeated, "out": str(out) if out else None}, *shown(job))
     if wait and job.state != "done":
         raise StateError(
@@ -122,10 +124,10 @@ def shown(job: "ImageJob") -> Sequence[RenderableType]:
     return [escape(told), *([escape(job.reason)] if job.reason else []), table]
 
 
-def _written(client: "Client", job_id: str, photo: Path, out: Path) -> "ImageJob":
+def _written(client: "Client", job_id: str, photo: Path, style: bytes | None, out: Path) -> "ImageJob":
     job = client.imagery.get(job_id, pictures=True)
     if job.alpha:
-        write_inputs(out, read_bytes(photo, limits=PHOTO_LIMITS), job.alpha)
+        write_inputs(out, read_bytes(photo, limits=PHOTO_LIMITS), job.alpha, style)
     for one in job.candidates:
         if one.preview:
             write_bytes(out / f"candidate-{one.number}-preview.jpg", one.preview)

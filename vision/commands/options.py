@@ -22,6 +22,12 @@ DtypeOption = Annotated[str, typer.Option(help="float32, float16 or bfloat16.")]
 OffloadOption = Annotated[
     bool, typer.Option("--offload", help="Keep only the part of a trained model that computes on the GPU.")
 ]
+StyleOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="A picture whose look the scene is to have where the words say nothing.", show_default=False
+    ),
+]
 HubOption = Annotated[
     bool,
     typer.Option(

@@ -13,6 +13,7 @@ from vision.imagery.compliance import Context, Picture, Report, check_picture, r
 from vision.imagery.compose.place import product_box
 from vision.imagery.create import Candidate, Prepared
 from vision.imagery.likeness import Classifiers, Likeness, Seen, likeness
+from vision.imagery.style import told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,7 @@ class Assessor:
             "cutout": cutout.how,
             "quality": cutout.quality,
             "warnings": list(self.prepared.warnings),
+            **({} if self.prepared.shown is None else {"style": told(self.prepared.shown.look)}),
             **self.likeness(master_png).model_dump(mode="json", exclude_none=True),
         }
 

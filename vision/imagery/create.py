@@ -16,7 +16,7 @@ import numpy as np
 
 from vision.errors import GuardError, ImageryError, MissingExtraError, SettingsError
 from vision.image import Pixels, encode_jpeg, encode_png
-from vision.imagery.brief import PLAIN_WHITE, PROCEDURAL, STUDIO, Brief, Layout
+from vision.imagery.brief import PLAIN_WHITE, PROCEDURAL, STUDIO, Brief, Layout, check_style
 from vision.imagery.compliance import framing, rule_set
 from vision.imagery.compose.arrange import arrange
 from vision.imagery.compose.blend import Composition, compose
@@ -29,7 +29,8 @@ from vision.imagery.manifest import CutoutRecord, Manifest, SceneRecord
 from vision.imagery.placement import Placement
 from vision.imagery.scenes.plain import PlainWhite
 from vision.imagery.scenes.procedural.generator import ProceduralScenes
-from vision.imagery.scenes.scene import Kept, OnStep, Scene, SceneAsk, SceneGenerator
+from vision.imagery.scenes.scene import Kept, OnStep, Scene, SceneAsk, SceneGenerator, Style
+from vision.imagery.style import read_style
 from vision.imagery.words import check_words
 
 GENERATORS: Final = (PLAIN_WHITE, PROCEDURAL, STUDIO)
@@ -44,6 +45,7 @@ class Prepared:
     """All that the candidates of a brief share.
 
     Attributes:
+        style: the style picture as handed in; `shown` is how generators get it.
         layout: the brief's, with what the product's place asks of the scene.
         warnings: what a designer should know before it is carried out.
     """
@@ -56,6 +58,8 @@ class Prepared:
     placed: Placed
     layout: Layout
     warnings: tuple[str, ...]
+    style: bytes | None = None
+    shown: Style | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,22 +81,30 @@ class Candidate:
     lock: LockReport
 
 
-def prepare(photo: bytes, mask: bytes | None, brief: Brief) -> Prepared:
-    """Cut the product out and find its place by the first rule set of the brief.
+def prepare(photo: bytes, mask: bytes | None, brief: Brief, style: bytes | None = None) -> Prepared:
+    """Cut the product out, find its place by the first rule set of the brief, and read the look of its style picture.
 
     Raises:
-        ImageryError: the words ask for lettering, a rule set is unknown, there is no product, or it is too small for the frame.
-        ImageError: photo or mask cannot be used.
+        ImageryError: the words ask for lettering, a rule set is unknown, the style picture is not the brief's, there is no product, or it is too
+            small for the frame.
+        ImageError: photo, mask or style picture cannot be used.
     """
     check_words(brief.scene)
+    check_style(brief, style)
+    shown = None if style is None else read_style(style)
     asked = [framing(rule_set(name)) for name in brief.rules]
     cutout = cut_out(photo, mask)
     plain = brief.generator == PLAIN_WHITE
-    arranged = arrange(cutout, asked[0], brief.size_wh, brief.layout, table=not plain)
+    horizon = None if shown is None else shown.look.horizon
+    arranged = arrange(cutout, asked[0], brief.size_wh, brief.layout, table=not plain, horizon=horizon)
     warnings = [*cutout.warnings, *arranged.warnings]
     for name, one in zip(brief.rules, asked, strict=True):
         if one.white_background and not plain:
             warnings.append(f"rules: {name} asks for a pure white background; only {PLAIN_WHITE} has one")
+    if horizon is not None and brief.layout.horizon is None and arranged.layout.horizon != horizon:
+        warnings.append(
+            f"style: its table ends at {horizon:.2f} of the height, where this product would not stand on it; {arranged.layout.horizon:.2f} is taken"
+        )
     return Prepared(
         photo=photo,
         mask=mask,
@@ -102,6 +114,8 @@ def prepare(photo: bytes, mask: bytes | None, brief: Brief) -> Prepared:
         placed=place(cutout, arranged.placement),
         layout=arranged.layout,
         warnings=tuple(warnings),
+        style=style,
+        shown=shown,
     )
 
 
@@ -117,7 +131,7 @@ def make(
         GuardError: the product's pixels were changed, or that they were not cannot be proven; such a candidate is not handed out.
         CancelledError: raised by `on_step`.
     """
-    ask = ask_of(brief, number, prepared.layout, prepared.placed)
+    ask = ask_of(brief, number, prepared.layout, prepared.placed, prepared.shown)
     scene = generator.generate(ask, on_step)
     composition = compose(scene, prepared.placed)
     manifest = _manifest(prepared, brief, number, generator, scene, composition)
@@ -143,11 +157,15 @@ def make(
     )
 
 
-def ask_of(brief: Brief, number: int, layout: Layout, placed: Placed) -> SceneAsk:
+def ask_of(brief: Brief, number: int, layout: Layout, placed: Placed, style: Style | None = None) -> SceneAsk:
     """What the generator is asked for."""
-    kept = Kept(image_hwc=placed.image_hwc, mask_hw=np.asarray(placed.alpha_hw > 0))
     return SceneAsk(
-        words=brief.scene, layout=layout, size_wh=brief.size_wh, seed=brief.seed_of(number), kept=kept
+        words=brief.scene,
+        layout=layout,
+        size_wh=brief.size_wh,
+        seed=brief.seed_of(number),
+        kept=Kept(image_hwc=placed.image_hwc, mask_hw=np.asarray(placed.alpha_hw > 0)),
+        style=style,
     )
 
 
@@ -269,6 +287,7 @@ def _manifest(
             synthetic=generator.synthetic,
             asked=prepared.layout,
             layout=scene.layout,
+            look=None if prepared.shown is None else prepared.shown.look,
             record=dict(scene.record),
             fingerprint=dict(generator.fingerprint),
         ),

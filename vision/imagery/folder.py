@@ -2,6 +2,7 @@
 
     index.html                  the page to look at
     photo.jpg, alpha.png        what every candidate is made from
+    style.jpg                   likewise, where there is a style picture
     candidate-1.png .json       master and manifest
     candidate-1-preview.jpg     for the page
     candidate-1-difference.png  black where the product was left alone
@@ -19,7 +20,7 @@ from vision.image import read_header
 from vision.imagery.brief import Brief
 from vision.imagery.create import Candidate
 from vision.imagery.cutout.photo import PHOTO_LIMITS
-from vision.imagery.kept import ALPHA, SUFFIXES
+from vision.imagery.kept import ALPHA, PHOTO, STYLE, SUFFIXES
 from vision.imagery.sheet import DIFFERENCE, MANIFEST, MASTER, PREVIEW, file_name, page
 
 INDEX: Final = "index.html"
@@ -33,7 +34,7 @@ def check_free(folder: Path, count: int) -> None:
     Raises:
         ImageryError: the message names the first such file.
     """
-    own = [INDEX, ALPHA, *(f"photo{suffix}" for suffix in SUFFIXES.values())]
+    own = [INDEX, ALPHA, *(f"{stem}{suffix}" for stem in (PHOTO, STYLE) for suffix in SUFFIXES.values())]
     own += [
         file_name(number, suffix)
         for number in range(1, count + 1)
@@ -46,23 +47,21 @@ def check_free(folder: Path, count: int) -> None:
             )
 
 
-def photo_name(photo: bytes) -> str:
-    """What the photo is called there, by its format.
+def write_inputs(folder: Path, photo: bytes, alpha_png: bytes, style: bytes | None = None) -> None:
+    """Write what all candidates share; pictures are called by their format.
 
     Raises:
-        ImageError: it is no picture.
-    """
-    return f"photo{SUFFIXES[read_header(photo, name='product', limits=PHOTO_LIMITS).format]}"
-
-
-def write_inputs(folder: Path, photo: bytes, alpha_png: bytes) -> None:
-    """Write what all candidates share.
-
-    Raises:
+        ImageError: one is no picture.
         StorageError: the disk refused.
     """
-    write_bytes(folder / photo_name(photo), photo, sync=False)
+    write_bytes(folder / _named(PHOTO, photo), photo, sync=False)
     write_bytes(folder / ALPHA, alpha_png, sync=False)
+    if style is not None:
+        write_bytes(folder / _named(STYLE, style), style, sync=False)
+
+
+def _named(stem: str, picture: bytes) -> str:
+    return f"{stem}{SUFFIXES[read_header(picture, name=stem, limits=PHOTO_LIMITS).format]}"
 
 
 def write_candidate(folder: Path, candidate: Candidate) -> dict[str, str]:

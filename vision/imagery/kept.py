@@ -2,6 +2,7 @@
 
     photo.jpg (or .png ...)     the product photo as handed in
     alpha.png                   where in it the product is
+    style.jpg (or .png ...)     the style picture as handed in, where there is one
     candidate-1.json            the manifest
     candidate-1.png             the master
 
@@ -22,6 +23,8 @@ from vision.imagery.brief import MAX_SIDE_PX
 from vision.imagery.cutout.photo import PHOTO_LIMITS, read_photo
 from vision.imagery.manifest import Manifest, parse_manifest
 
+PHOTO: Final = "photo"
+STYLE: Final = "style"
 ALPHA: Final = "alpha.png"
 SUFFIXES: Final = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif"}
 MASTER_LIMITS: Final = ImageLimits(max_bytes=4 * MAX_SIDE_PX**2, max_pixels=MAX_SIDE_PX**2)
@@ -36,6 +39,7 @@ class Kept:
     photo: bytes | None
     alpha_png: bytes | None
     master_png: bytes | None
+    style: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +100,19 @@ def read_kept(path: Path) -> Kept:
         ImageError: a file cannot be read.
     """
     manifest = read_manifest(path)
-    photos = [path.parent / f"photo{suffix}" for suffix in SUFFIXES.values()]
-    photo = next((one for one in photos if one.exists()), path.parent / "photo.*")
     return Kept(
         manifest=manifest,
-        photo=_if_there(photo, PHOTO_LIMITS),
+        photo=_if_there(_picture(path.parent, PHOTO), PHOTO_LIMITS),
+        style=_if_there(_picture(path.parent, STYLE), PHOTO_LIMITS),
         alpha_png=_if_there(path.parent / ALPHA, PHOTO_LIMITS),
         master_png=_if_there(path.with_suffix(".png"), MASTER_LIMITS),
     )
+
+
+def _picture(folder: Path, stem: str) -> Path:
+    """By whichever format it has."""
+    paths = [folder / f"{stem}{suffix}" for suffix in SUFFIXES.values()]
+    return next((path for path in paths if path.exists()), paths[0])
 
 
 def _if_there(path: Path, limits: ImageLimits) -> bytes | None:

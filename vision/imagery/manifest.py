@@ -10,7 +10,8 @@ from typing import Annotated, Final, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from vision.errors import ImageryError
-from vision.imagery.brief import Brief, Layout
+from vision.imagery.brief import Brief, Layout, is_absent
+from vision.imagery.look import Look
 from vision.imagery.placement import Placement
 from vision.validation import first_fault
 
@@ -44,6 +45,7 @@ class SceneRecord(_Value):
         pixels: of the scene's bytes (H, W, 3), before anything was placed in it.
         synthetic: whether a trained model made it.
         asked: the layout that it was asked for; `layout` is how it was made.
+        look: what was taken from the brief's style picture, where there is one.
         record: as the generator tells.
         fingerprint: of the generator's run time.
     """
@@ -53,6 +55,7 @@ class SceneRecord(_Value):
     synthetic: bool
     asked: Layout = Layout()
     layout: Layout
+    look: Look | None = Field(default=None, exclude_if=is_absent)
     record: dict[str, JsonValue]
     fingerprint: dict[str, str]
 

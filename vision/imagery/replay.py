@@ -16,9 +16,11 @@ from vision.image import Pixels
 from vision.imagery.compose import blend
 from vision.imagery.compose.place import place
 from vision.imagery.create import ask_of
-from vision.imagery.kept import ALPHA, Kept, decode_master, kept_product, pixels_sha256, sha256
+from vision.imagery.kept import ALPHA, PHOTO, STYLE, Kept, decode_master, kept_product, pixels_sha256, sha256
+from vision.imagery.look import Look
 from vision.imagery.manifest import Manifest
-from vision.imagery.scenes.scene import OnStep, Scene, SceneGenerator
+from vision.imagery.scenes.scene import OnStep, Scene, SceneGenerator, Style
+from vision.imagery.style import style_pixels
 
 # What other thread counts and instruction sets were seen to change: one level, in under 1e-4 of the values
 MOST_DELTA: Final = 2
@@ -68,7 +70,8 @@ def replay(kept: Kept, open_generator: Callable[[Manifest], SceneGenerator], on_
         generator = open_generator(manifest)
         differing = _differing(manifest, generator)
         placed = place(kept_product(kept.photo, kept.alpha_png), manifest.placement)
-        ask = ask_of(manifest.brief, manifest.number, manifest.scene.asked, placed)
+        style = _style(kept)
+        ask = ask_of(manifest.brief, manifest.number, manifest.scene.asked, placed, style)
         scene = generator.generate(ask, on_step)
         master = blend.compose(scene, placed).master_hwc
     except CancelledError:
@@ -81,13 +84,23 @@ def replay(kept: Kept, open_generator: Callable[[Manifest], SceneGenerator], on_
     return replace(found, reasons=(*found.reasons, *_why(manifest, scene, differing)), differing=differing)
 
 
+def _style(kept: Kept) -> Style | None:
+    """The style picture with the look that was read of it then, whatever would be read of it now."""
+    if kept.manifest.brief.style is None or kept.style is None:
+        return None
+    return Style(image_hwc=style_pixels(kept.style), look=kept.manifest.scene.look or Look())
+
+
 def _faults(kept: Kept) -> tuple[str, ...]:
     """Inputs that are missing, or that are not those of the manifest."""
     faults = []
     for name, expected, data in (
-        ("photo", kept.manifest.photo, kept.photo),
+        (PHOTO, kept.manifest.photo, kept.photo),
         (ALPHA, kept.manifest.cutout.alpha, kept.alpha_png),
+        (STYLE, kept.manifest.brief.style, kept.style),
     ):
+        if expected is None:
+            continue
         if data is None:
             faults.append(f"{name}: expected beside the manifest, found none")
         elif sha256(data) != expected:

@@ -6,6 +6,7 @@ from typing import Final
 
 from vision.imagery.brief import Brief
 from vision.imagery.create import Candidate
+from vision.imagery.style import told
 
 MASTER: Final = ".png"
 MANIFEST: Final = ".json"
@@ -31,7 +32,9 @@ def page(brief: Brief, candidates: Sequence[Candidate], warnings: Sequence[str])
         f"For {', '.join(brief.rules)}; {brief.size_wh[0]} x {brief.size_wh[1]} px; "
         f"scenes by {brief.generator}; first seed {brief.seed}."
     )
-    parts = [_HEAD.format(title=escape(brief.scene[:200]), facts=escape(facts))]
+    parts = [_HEAD.format(title=escape(brief.title[:200]), facts=escape(facts))]
+    looks = [one.manifest.scene.look for one in candidates[:1]]
+    parts += [f"<p>{escape(told(look))}.</p>\n" for look in looks if look is not None]
     parts += [f'<p class="warning">{escape(one)}</p>\n' for one in warnings]
     parts += ["<main>\n", *(_figure(one) for one in candidates), "</main></body></html>\n"]
     return "".join(parts)

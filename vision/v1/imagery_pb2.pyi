@@ -90,7 +90,7 @@ class Brief(_message.Message):
     def __init__(self, scene: _Optional[str] = ..., rule_sets: _Optional[_Iterable[str]] = ..., generator: _Optional[str] = ..., horizon: _Optional[float] = ..., light: _Optional[_Union[Light, str]] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., count: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
 
 class CreateJobRequest(_message.Message):
-    __slots__ = ("request_id", "name", "photo", "mask", "brief", "label_policy", "waiver")
+    __slots__ = ("request_id", "name", "photo", "mask", "brief", "label_policy", "waiver", "style")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     PHOTO_FIELD_NUMBER: _ClassVar[int]
@@ -98,6 +98,7 @@ class CreateJobRequest(_message.Message):
     BRIEF_FIELD_NUMBER: _ClassVar[int]
     LABEL_POLICY_FIELD_NUMBER: _ClassVar[int]
     WAIVER_FIELD_NUMBER: _ClassVar[int]
+    STYLE_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     name: str
     photo: bytes
@@ -105,7 +106,8 @@ class CreateJobRequest(_message.Message):
     brief: Brief
     label_policy: str
     waiver: str
-    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ..., photo: _Optional[bytes] = ..., mask: _Optional[bytes] = ..., brief: _Optional[_Union[Brief, _Mapping]] = ..., label_policy: _Optional[str] = ..., waiver: _Optional[str] = ...) -> None: ...
+    style: bytes
+    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ..., photo: _Optional[bytes] = ..., mask: _Optional[bytes] = ..., brief: _Optional[_Union[Brief, _Mapping]] = ..., label_policy: _Optional[str] = ..., waiver: _Optional[str] = ..., style: _Optional[bytes] = ...) -> None: ...
 
 class ComplianceReport(_message.Message):
     __slots__ = ("rule_set", "version", "status", "json")
@@ -148,7 +150,7 @@ class Candidate(_message.Message):
     def __init__(self, number: _Optional[int] = ..., state: _Optional[_Union[CandidateState, str]] = ..., seed: _Optional[int] = ..., reports: _Optional[_Iterable[_Union[ComplianceReport, _Mapping]]] = ..., manifest: _Optional[str] = ..., master_sha256: _Optional[str] = ..., facts: _Optional[str] = ..., device_seconds: _Optional[float] = ..., approved_by: _Optional[str] = ..., approval: _Optional[str] = ..., preview_jpeg: _Optional[bytes] = ..., difference_png: _Optional[bytes] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("id", "state", "name", "requester", "created_at", "brief", "label_policy", "photo_sha256", "mask_sha256", "reason", "attempts", "worker", "cancelled_by", "making", "step", "steps", "candidates", "revision")
+    __slots__ = ("id", "state", "name", "requester", "created_at", "brief", "label_policy", "photo_sha256", "mask_sha256", "reason", "attempts", "worker", "cancelled_by", "making", "step", "steps", "candidates", "revision", "style_sha256")
     ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -167,6 +169,7 @@ class Job(_message.Message):
     STEPS_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    STYLE_SHA256_FIELD_NUMBER: _ClassVar[int]
     id: str
     state: JobState
     name: str
@@ -185,7 +188,8 @@ class Job(_message.Message):
     steps: int
     candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
     revision: int
-    def __init__(self, id: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., name: _Optional[str] = ..., requester: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., brief: _Optional[_Union[Brief, _Mapping]] = ..., label_policy: _Optional[str] = ..., photo_sha256: _Optional[str] = ..., mask_sha256: _Optional[str] = ..., reason: _Optional[str] = ..., attempts: _Optional[int] = ..., worker: _Optional[str] = ..., cancelled_by: _Optional[str] = ..., making: _Optional[int] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., revision: _Optional[int] = ...) -> None: ...
+    style_sha256: str
+    def __init__(self, id: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., name: _Optional[str] = ..., requester: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., brief: _Optional[_Union[Brief, _Mapping]] = ..., label_policy: _Optional[str] = ..., photo_sha256: _Optional[str] = ..., mask_sha256: _Optional[str] = ..., reason: _Optional[str] = ..., attempts: _Optional[int] = ..., worker: _Optional[str] = ..., cancelled_by: _Optional[str] = ..., making: _Optional[int] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., revision: _Optional[int] = ..., style_sha256: _Optional[str] = ...) -> None: ...
 
 class CreateJobResponse(_message.Message):
     __slots__ = ("job", "repeated_answer")

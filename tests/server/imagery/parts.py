@@ -60,6 +60,7 @@ class GreyStudio:
     """Makes candidates in so many steps.
 
     Attributes:
+        styles: the style pictures that it was given.
         found: further facts of every image, such as classifiers find them.
         at_step: called before each step with candidate and step; what it raises ends the candidate; `at_check` likewise.
     """
@@ -72,9 +73,13 @@ class GreyStudio:
     generators: tuple[str, ...] = ("grey",)
     found: Mapping[str, JsonValue] = field(default_factory=dict)
     made: list[int] = field(default_factory=list)
+    styles: list[bytes] = field(default_factory=list)
     cleared: int = 0
 
-    def sit(self, photo: bytes, mask: bytes | None, brief: Brief) -> "GreySitting":
+    def sit(
+        self, photo: bytes, mask: bytes | None, brief: Brief, style: bytes | None = None
+    ) -> "GreySitting":
+        self.styles += [] if style is None else [style]
         return GreySitting(self, decode(photo).image_hwc, sha256(photo), brief)
 
     def clear(self) -> None:

@@ -1,5 +1,6 @@
 """What people decide about real candidates: two persons, exactly what was approved, and no file twice."""
 
+import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -118,6 +119,25 @@ async def test_an_order_is_kept_with_who_asked_and_the_same_request_is_the_same_
         await house.orders.place(Asked(brief=brief(seed=5), photo=photo(), request_id="r1"), KIM)
 
 
+async def test_a_style_picture_is_kept_with_its_order_for_the_worker_and_swept_with_none(
+    house: House,
+) -> None:
+    style = photo(seed=7, side=80)
+    asked = Asked(brief=brief(scene="", style=hashlib.sha256(style).hexdigest()), photo=photo(), style=style)
+    shown, _ = await house.orders.place(asked, KIM)
+
+    assert shown.job.style_sha256 == shown.job.brief["style"]
+    assert shown.job.name == "as in the style picture"
+    assert await house.orders.picture(shown.job.brief["style"]) == style
+    late = datetime.now(UTC) + timedelta(hours=2)
+    assert sweep_imagery(house.database, house.blobs, now=late).pictures == 0
+    studio = GreyStudio(steps=1)
+    Worker(
+        ImageryQueue(house.database), house.blobs, studio, Habits(name="one", once=True), threading.Event()
+    ).run()
+    assert studio.styles == [style]
+
+
 async def test_plain_white_is_no_scene_for_any_model_to_paint(house: House) -> None:
     shown, _ = await house.orders.place(Asked(brief=brief(scene=" plain-white"), photo=photo()), KIM)
     assert (shown.job.generator, shown.job.brief["generator"]) == (PLAIN_WHITE, PLAIN_WHITE)
@@ -129,6 +149,21 @@ async def test_what_cannot_be_carried_out_is_refused_before_it_is_kept(house: Ho
     for asked, kind, words in (
         (Asked(brief=brief(), photo=b"no picture"), ImageError, "photo: expected one of JPEG"),
         (Asked(brief=brief(), photo=good, mask=b"no picture"), ImageError, "mask: expected one of JPEG"),
+        (
+            Asked(brief=brief(style=hashlib.sha256(b"none").hexdigest()), photo=good, style=b"none"),
+            ImageError,
+            "style: expected one of JPEG",
+        ),
+        (
+            Asked(brief=brief(style="0" * 64), photo=good),
+            ImageryError,
+            "style: expected the picture of sha256 000",
+        ),
+        (
+            Asked(brief=brief(), photo=good, style=good),
+            ImageryError,
+            "style: expected none, as the brief names none",
+        ),
         (
             Asked(brief=brief(), photo=photo(side=80), mask=lossy),
             ImageryError,

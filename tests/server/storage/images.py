@@ -25,6 +25,7 @@ def order(**changes: Any) -> Order:
         "policy": {"name": "everywhere"},
         "photo_sha256": "a" * 64,
         "mask_sha256": None,
+        "style_sha256": None,
         "created_at": NOON,
     }
     return Order(**values | changes)

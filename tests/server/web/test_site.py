@@ -152,12 +152,15 @@ class Visitor:
         found = _KEY.search(self.get().text)
         return found[1] if found else ""
 
-    def order(self, data: bytes | None = None, **changed: str | list[str]) -> Answer:
+    def order(
+        self, data: bytes | None = None, *, style: bytes | None = None, **changed: str | list[str]
+    ) -> Answer:
         fields: dict[str, str | list[str]] = {
             "form_key": self.form_key, "scene": "white marble", "rules": ["square", "bright"], "generator": "grey",
             "side": "256", "count": "2", "seed": "100",
         }  # fmt: skip
-        body = multipart(fields | changed, photo() if data is None else data)
+        files = {"photo": photo() if data is None else data} | ({} if style is None else {"style": style})
+        body = multipart(fields | changed, files)
         return self.ask("POST", "jobs", body, {"Content-Type": "multipart/form-data; boundary=edge"})
 
     def made(self) -> str:
@@ -168,14 +171,19 @@ class Visitor:
         return placed.place.removeprefix(f"{PATH}/")
 
 
-def multipart(fields: Mapping[str, str | list[str]], data: bytes) -> bytes:
+def multipart(fields: Mapping[str, str | list[str]], files: Mapping[str, bytes]) -> bytes:
     parts = [
         f'--edge\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
         for name, values in fields.items()
         for value in ([values] if isinstance(values, str) else values)
     ]
-    file = b'--edge\r\nContent-Disposition: form-data; name="photo"; filename="p.png"\r\nContent-Type: image/png\r\n\r\n'
-    return b"".join(parts) + file + data + b"\r\n--edge--\r\n"
+    parts += [
+        f'--edge\r\nContent-Disposition: form-data; name="{name}"; filename="p.png"\r\nContent-Type: image/png\r\n\r\n'.encode()
+        + data
+        + b"\r\n"
+        for name, data in files.items()
+    ]
+    return b"".join(parts) + b"--edge--\r\n"
 
 
 @pytest.fixture
@@ -309,7 +317,7 @@ def test_a_form_from_another_site_does_nothing(kim: Visitor) -> None:
 
 
 def test_a_form_that_is_too_large_or_of_no_known_size_is_not_read(kim: Visitor) -> None:
-    answer = kim.order(data=b"x" * (3 * LIMIT))
+    answer = kim.order(data=b"x" * (4 * LIMIT))
     assert answer.status == 400
     assert "form: expected at most" in answer.text
     key = kim.form_key
@@ -343,6 +351,34 @@ def test_an_order_is_placed_by_the_form_and_shown(house: House, kim: Visitor) ->
     assert "waiting for a worker" in page
     assert "without the visible label" in page
     assert job.id in kim.get().text
+
+
+def test_a_style_picture_may_stand_for_the_words_and_is_shown_with_the_order(
+    house: House, kim: Visitor
+) -> None:
+    style = photo(seed=9, side=80)
+    answer = kim.order(scene="", style=style)
+    assert answer.status == 303, answer.text
+
+    (job,) = house.jobs.all(Wanted())
+    assert job.style_sha256 == job.brief["style"]
+    page = kim.get(f"jobs/{job.id}").text
+    assert f'src="/imagery/jobs/{job.id}/style"' in page
+    assert "as in the style picture" in page
+    shown = kim.get(f"jobs/{job.id}/style")
+    assert (shown.status, shown.body) == (200, style)
+    plain = kim.order().place.removeprefix(f"{PATH}/")
+    assert kim.get(f"{plain}/style").status == 404
+    assert "/style" not in kim.get(plain).text
+
+
+def test_an_order_without_words_and_without_a_style_picture_is_told_what_is_missing(kim: Visitor) -> None:
+    answer = kim.order(scene="")
+    assert answer.status == 400
+    assert "expected words or a style picture, found neither" in answer.text
+    refused = kim.order(scene="plain-white", style=photo(side=80))
+    assert refused.status == 400
+    assert "expected a scene with a look to a style picture" in refused.text
 
 
 def test_the_same_form_sent_twice_is_one_order(house: House, kim: Visitor) -> None:

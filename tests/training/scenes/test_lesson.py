@@ -4,7 +4,8 @@ from rich.progress import Progress
 
 from training.scenes.lesson import SceneLesson, corpus, held_out
 from vision.imagery.brief import Layout
-from vision.imagery.scenes.procedural.studio import Table, Wall, any_studio
+from vision.imagery.look import Table, Wall
+from vision.imagery.scenes.procedural.studio import any_studio
 from vision.imagery.scenes.procedural.words import understand
 
 

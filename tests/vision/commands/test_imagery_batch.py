@@ -18,7 +18,7 @@ ROWS = st.lists(
 
 def ids(rows: Sequence[Cells]) -> list[str]:
     seen: Counter[str] = Counter()
-    return [request_id(row, row["photo"].encode(), None, seen) for row in rows]
+    return [request_id(row, (row["photo"].encode(), None, None), seen) for row in rows]
 
 
 @given(rows=ROWS, random=st.randoms(use_true_random=False))
@@ -40,12 +40,18 @@ def test_rows_that_are_added_anywhere_add_as_many_orders(
 
 def test_an_empty_column_that_is_added_changes_no_order() -> None:
     row = {"photo": "mug.png", "scene": "oak"}
-    assert ids([row]) == ids([{**row, "mask": ""}])
+    assert ids([row]) == ids([{**row, "mask": ""}]) == ids([{**row, "style": ""}])
+
+
+def test_a_row_without_a_style_picture_is_the_order_that_it_was_before_there_were_any() -> None:
+    row = {"photo": "mug.png", "scene": "oak"}
+    assert ids([row]) == ["batch-c375efc735442a4b0db05e38fb7cb03fa1f81ac6-1"]
 
 
 def test_another_picture_or_another_word_is_another_order() -> None:
     row = {"photo": "mug.png", "scene": "oak"}
     (first,) = ids([row])
-    assert request_id(row, b"another", None, Counter()) != first
-    assert request_id(row, b"mug.png", b"a mask", Counter()) != first
+    assert request_id(row, (b"another", None, None), Counter()) != first
+    masked, styled = ((b"mug.png", b"a picture", None), (b"mug.png", None, b"a picture"))
+    assert len({first, request_id(row, masked, Counter()), request_id(row, styled, Counter())}) == 3
     assert ids([{**row, "scene": "oaks"}]) != [first]

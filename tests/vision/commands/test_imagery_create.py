@@ -1,6 +1,7 @@
 """`loupe imagery create` and `replay`: a folder of candidates to look at, each of which can be made again."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,11 @@ import pytest
 from tests.goods import goods
 from tests.vision.commands.conftest import Loupe
 from vision.image import encode_png, load
+from vision.imagery.brief import Light
 from vision.imagery.kept import encode_alpha
+from vision.imagery.look import Table, Wall
+from vision.imagery.scenes.procedural.render import render
+from vision.imagery.scenes.procedural.studio import quiet_studio
 
 BOTTLE = goods("bottle", seed=4, side=900)
 
@@ -68,6 +73,50 @@ def test_candidates_replay_from_their_manifests(photo: Path, tmp_path: Path, lou
     assert said.json["reasons"][0].startswith("photo: expected sha256")
 
 
+@pytest.fixture
+def shelf(tmp_path: Path) -> Path:
+    path = tmp_path / "shelf.png"
+    studio = replace(quiet_studio(3), wall=Wall.TEAL, table=Table.WOOD, light=Light.RIGHT)
+    path.write_bytes(encode_png(render(studio, (320, 240), 11)))
+    return path
+
+
+def test_a_style_picture_stands_for_the_words_and_lies_beside_what_was_made(
+    photo: Path, shelf: Path, tmp_path: Path, loupe: Loupe
+) -> None:
+    out = tmp_path / "out"
+    styled = ("--style", shelf, "--rules", "google.merchant", "--generator", "procedural", "--count", "1")
+    said = loupe(*order(photo, out, *styled, "--json"))
+    assert said.code == 0, said.err
+    assert (said.json["style"]["wall"], said.json["style"]["light"]) == ("teal", "right")
+    assert said.json["candidates"][0]["facts"]["style"].startswith("taken from the style picture: teal wall")
+    assert "taken from the style picture: teal wall, wood table" in said.err
+    assert "taken from the style picture: teal wall" in (out / "index.html").read_text()
+    assert "as in the style picture" in (out / "index.html").read_text()
+    assert (out / "style.png").read_bytes() == shelf.read_bytes()
+    manifest = out / "candidate-1.json"
+    assert loupe("imagery", "replay", manifest, "--json").json["verdict"] == "exact"
+    (out / "style.png").unlink()
+    said = loupe("imagery", "replay", manifest, "--json")
+    assert (said.code, said.json["reasons"]) == (2, ["style: expected beside the manifest, found none"])
+
+
+def test_neither_words_nor_a_style_picture_and_one_that_is_none_are_refused(
+    photo: Path, shelf: Path, tmp_path: Path, loupe: Loupe
+) -> None:
+    shelf.with_name("notes.txt").write_text("no picture, though long enough to be looked at")
+    for more, message in (
+        ((), "brief: scene: Value error, expected words or a style picture, found neither"),
+        (("--style", tmp_path / "absent.png"), "absent.png"),
+        (("--style", tmp_path / "notes.txt"), "style: expected one of JPEG"),
+        (("--style", shelf, "--scene", "plain-white"), "expected a scene with a look to a style picture"),
+    ):
+        said = loupe(*order(photo, tmp_path / "out", "--rules", "shopify", *more, "--json"))
+        assert said.code == 2
+        assert message in said.json["error"]["message"]
+        assert not (tmp_path / "out").exists()
+
+
 def test_no_manifest_is_no_candidate(tmp_path: Path, loupe: Loupe) -> None:
     (tmp_path / "candidate-1.json").write_text("[1]")
     for path, message in (
@@ -113,7 +162,9 @@ def test_nothing_in_the_folder_is_written_over(photo: Path, tmp_path: Path, loup
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
-@pytest.mark.parametrize("name", ["photo.jpg", "photo.tif", "alpha.png", "candidate-1-difference.png"])
+@pytest.mark.parametrize(
+    "name", ["photo.jpg", "photo.tif", "style.webp", "alpha.png", "candidate-1-difference.png"]
+)
 def test_a_folder_with_anything_that_would_be_taken_for_the_candidates_own_is_refused(
     name: str, photo: Path, tmp_path: Path, loupe: Loupe
 ) -> None:

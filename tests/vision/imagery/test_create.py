@@ -1,23 +1,30 @@
 """From a brief to candidates: every one proven, described so that it can be made again, and the same for the same seed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL.PngImagePlugin import PngInfo
 from typing_extensions import override
 
 from tests.goods import goods
+from tests.pictures import encoded
 from tests.vision.imagery.products import Noisy, ignore
 from vision.errors import CancelledError, GuardError, ImageryError
-from vision.image import decode
+from vision.image import decode, encode_png
 from vision.imagery.brief import Brief, Layout, Light, read_brief
 from vision.imagery.compose.blend import Composition, compose
 from vision.imagery.compose.place import Placed
 from vision.imagery.create import Candidate, Prepared, generator_named, make, prepare
 from vision.imagery.kept import decode_master, encode_alpha, pixels_sha256, sha256
+from vision.imagery.look import Look, Table, Wall
 from vision.imagery.scenes.plain import PlainWhite
+from vision.imagery.scenes.procedural.generator import ProceduralScenes
+from vision.imagery.scenes.procedural.render import render
+from vision.imagery.scenes.procedural.studio import quiet_studio
 from vision.imagery.scenes.scene import OnStep, Scene, SceneAsk, Step
 
 MUG = goods("mug", seed=1, side=900)
@@ -177,6 +184,100 @@ def test_a_composition_that_changes_the_product_is_never_handed_out(
         GuardError, match=r"candidate 1: expected the product's .* pixels untouched, found 1 changed"
     ):
         make(prepared, brief(), 1, Noisy(), ignore)
+
+
+# --- style pictures
+
+SHELF = replace(quiet_studio(3), wall=Wall.TEAL, table=Table.WOOD, light=Light.RIGHT, horizon=0.5)
+STYLE = encode_png(render(SHELF, (320, 240), 11))
+
+
+def styled(style: bytes = STYLE, **changed: object) -> Brief:
+    return brief(**({"style": sha256(style), "scene": "", "generator": "procedural"} | changed))
+
+
+def test_a_style_picture_says_what_the_words_leave_open_and_the_manifest_tells_what_was_taken() -> None:
+    prepared = prepare(MUG.photo_png, MASK, styled(), STYLE)
+    made = make(prepared, styled(), 1, ProceduralScenes(), ignore).manifest
+    worded = styled(scene="marble table, light from the left")
+    other = make(prepare(MUG.photo_png, MASK, worded, STYLE), worded, 1, ProceduralScenes(), ignore).manifest
+
+    assert made.brief.style == sha256(STYLE)
+    assert made.scene.look is not None
+    assert made.scene.look.model_copy(update={"horizon": None}) == Look(
+        wall=Wall.TEAL, table=Table.WOOD, light=Light.RIGHT
+    )
+    assert made.scene.look.horizon == pytest.approx(0.5, abs=0.02)
+    assert (made.scene.layout.horizon, made.scene.layout.light) == (made.scene.look.horizon, Light.RIGHT)
+    assert (made.scene.record["wall"], made.scene.record["table"]) == ("teal", "wood")
+    assert made.scene.record["from_style"] == ["wall", "table", "light"]
+    assert (other.scene.record["wall"], other.scene.record["table"]) == ("teal", "marble")
+    assert other.scene.layout.light is Light.LEFT
+
+
+def test_a_layout_goes_before_the_style_picture() -> None:
+    asked = styled(layout={"horizon": 0.4, "light": "above"})
+    prepared = prepare(MUG.photo_png, MASK, asked, STYLE)
+
+    made = make(prepared, asked, 1, ProceduralScenes(), ignore).manifest
+
+    assert made.scene.layout == Layout(horizon=0.4, light=Light.ABOVE)
+    assert not any("style:" in one for one in prepared.warnings)
+
+
+def test_of_the_picture_itself_nothing_is_in_the_image_and_the_product_is_locked() -> None:
+    marked = encoded(render(SHELF, (320, 240), 11), "PNG", pnginfo=_note("shot by Kim in Room 5"))
+    asked, again = styled(marked), styled()
+
+    one, same = (
+        make(prepare(MUG.photo_png, MASK, brief, style), brief, 1, ProceduralScenes(), ignore)
+        for brief, style in ((asked, marked), (again, STYLE))
+    )
+
+    assert one.lock.kept
+    assert one.master_png == same.master_png
+    for data in (one.master_png, one.preview_jpeg, one.difference_png, one.manifest.canonical()):
+        assert b"Room 5" not in data
+    quiet = make(
+        prepare(MUG.photo_png, MASK, brief(generator="procedural")), brief(), 1, ProceduralScenes(), ignore
+    )
+    assert quiet.manifest.locked == one.manifest.locked
+
+
+def _note(text: str) -> PngInfo:
+    note = PngInfo()
+    note.add_text("Author", text)
+    return note
+
+
+def test_a_table_that_ends_too_low_for_the_product_is_raised_and_that_is_said() -> None:
+    low = encode_png(render(replace(SHELF, horizon=0.88), (320, 320), 11))
+
+    prepared = prepare(MUG.photo_png, MASK, styled(low), low)
+
+    assert prepared.layout.horizon is not None
+    assert prepared.layout.horizon < 0.87
+    assert prepared.placement == prepare(MUG.photo_png, MASK, brief()).placement
+    assert any(
+        one.startswith("style: its table ends at 0.8") and f"{prepared.layout.horizon:.2f} is taken" in one
+        for one in prepared.warnings
+    )
+
+
+def test_a_style_picture_that_is_not_the_briefs_is_refused() -> None:
+    other = encode_png(render(SHELF, (320, 240), 12))
+    for asked, style, message in (
+        (styled(), other, f"style: expected the picture of sha256 {sha256(STYLE)}, found {sha256(other)}"),
+        (styled(), None, f"style: expected the picture of sha256 {sha256(STYLE)}, found none"),
+        (brief(), STYLE, "style: expected none, as the brief names none, found "),
+    ):
+        with pytest.raises(ImageryError, match=message):
+            prepare(MUG.photo_png, MASK, asked, style)
+
+
+def test_a_manifest_without_a_style_picture_says_nothing_of_one(candidate: Candidate) -> None:
+    assert b"style" not in candidate.manifest.canonical()
+    assert b"look" not in candidate.manifest.canonical()
 
 
 def test_generators_are_opened_by_name(tmp_path: Path) -> None:

@@ -9,11 +9,14 @@ import pytest
 from tests.goods import goods
 from tests.vision.imagery.products import ignore
 from vision.errors import LoupeError
+from vision.image import encode_png
 from vision.imagery.brief import read_brief
 from vision.imagery.create import ask_of, generator_named, generator_of, make, prepare
 from vision.imagery.folder import write_candidate, write_inputs
-from vision.imagery.kept import encode_alpha, read_kept
+from vision.imagery.kept import encode_alpha, read_kept, sha256
 from vision.imagery.replay import Verdict, replay
+from vision.imagery.scenes.procedural.render import render
+from vision.imagery.scenes.procedural.studio import quiet_studio
 
 pytest.importorskip("diffusers", reason="needs the extra diffusion")
 from tests.vision.imagery.diffusion.checkpoints import stable_diffusion
@@ -55,3 +58,24 @@ def test_inpainting_changes_the_product_and_the_master_does_not(tmp_path: Path) 
     assert other.verdict is Verdict.NOT
     assert other.reasons[0] == "the scene is another"
     assert "scene: model: recorded" in json.dumps(other.reasons)
+
+
+@pytest.mark.parametrize("inpaints", [False, True])
+def test_an_image_begun_from_a_style_picture_is_locked_and_replays_exactly(
+    inpaints: bool, tmp_path: Path
+) -> None:
+    stable_diffusion(tmp_path / "models" / "tiny", inpaints=inpaints)
+    style = encode_png(render(quiet_studio(4), (160, 90), 4))
+    brief = read_brief(
+        {"style": sha256(style), "rules": ["google.merchant"], "generator": "tiny", "size_wh": (320, 256)}
+    )
+    prepared = prepare(BOX.photo_png, encode_alpha(BOX.alpha_hw), brief, style)
+
+    candidate = make(prepared, brief, 1, generator_named("tiny", tmp_path / "models"), ignore)
+
+    assert candidate.lock.kept
+    assert candidate.manifest.scene.record["style_strength"] == 0.75
+    write_inputs(tmp_path, BOX.photo_png, prepared.alpha_png, style)
+    kept = read_kept(Path(write_candidate(tmp_path, candidate)["manifest"]))
+    found = replay(kept, lambda manifest: generator_of(manifest, tmp_path / "models"), ignore)
+    assert (found.verdict, found.differing) == (Verdict.EXACT, ())

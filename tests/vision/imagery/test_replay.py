@@ -18,19 +18,26 @@ from vision.image import encode_png
 from vision.imagery.brief import Brief, read_brief
 from vision.imagery.create import generator_named, make, prepare
 from vision.imagery.folder import write_candidate, write_inputs
-from vision.imagery.kept import Kept, read_kept
+from vision.imagery.kept import Kept, read_kept, sha256
+from vision.imagery.look import Look, Wall
 from vision.imagery.manifest import Manifest
 from vision.imagery.replay import Replayed, Verdict, replay
+from vision.imagery.scenes.procedural.generator import ProceduralScenes
+from vision.imagery.scenes.procedural.render import render
+from vision.imagery.scenes.procedural.studio import quiet_studio
 from vision.imagery.scenes.scene import OnStep, Scene, SceneAsk, SceneGenerator, Step
 
 SHOE = goods("shoe", seed=2, side=900)
 
 
-def kept_with(generator: SceneGenerator, folder: Path, **changed: object) -> Kept:
+def kept_with(
+    generator: SceneGenerator, folder: Path, *, style: bytes | None = None, **changed: object
+) -> Kept:
     usual = {"scene": "oak table", "rules": ["google.merchant"], "size_wh": (512, 512), "seed": 3}
-    brief: Brief = read_brief(usual | {"generator": generator.name} | changed)
-    prepared = prepare(SHOE.photo_png, None, brief)
-    write_inputs(folder, SHOE.photo_png, prepared.alpha_png)
+    named = {"generator": generator.name, "style": None if style is None else sha256(style)}
+    brief: Brief = read_brief(usual | named | changed)
+    prepared = prepare(SHOE.photo_png, None, brief, style)
+    write_inputs(folder, SHOE.photo_png, prepared.alpha_png, style)
     written = write_candidate(folder, make(prepared, brief, 2, generator, ignore))
     return read_kept(Path(written["manifest"]))
 
@@ -130,6 +137,29 @@ def test_without_the_master_exact_can_be_said_and_nothing_else(kept: Kept) -> No
     assert again(tampered, Drifting(values=3, levels=1)).reasons[0] == (
         "master: its pixels are not those that the manifest speaks of"
     )
+
+
+def test_a_style_picture_is_needed_again_and_has_to_be_the_same(tmp_path: Path) -> None:
+    style = encode_png(render(quiet_studio(4), (128, 128), 4))
+    kept = kept_with(ProceduralScenes(), tmp_path, style=style)
+    assert (tmp_path / "style.png").read_bytes() == style
+
+    assert again(kept, ProceduralScenes()).verdict is Verdict.EXACT
+    absent, other = (replace(kept, style=one) for one in (None, encode_png(noise(128, 128))))
+    assert again(absent, ProceduralScenes()) == Replayed(
+        verdict=Verdict.NOT, reasons=("style: expected beside the manifest, found none",)
+    )
+    (reason,) = again(other, ProceduralScenes()).reasons
+    assert reason.startswith(f"style: expected sha256 {kept.manifest.brief.style}, found ")
+
+
+def test_a_look_that_would_be_read_otherwise_now_is_taken_as_it_was_read_then(tmp_path: Path) -> None:
+    style = encode_png(render(quiet_studio(4), (128, 128), 4))
+    kept = kept_with(ProceduralScenes(), tmp_path, style=style)
+    scene = kept.manifest.scene.model_copy(update={"look": Look(wall=Wall.PURPLE)})
+    then = replace(kept, manifest=kept.manifest.model_copy(update={"scene": scene}))
+
+    assert again(then, ProceduralScenes()).verdict is Verdict.NOT
 
 
 @pytest.mark.parametrize(

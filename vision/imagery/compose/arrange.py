@@ -56,7 +56,13 @@ class Arrangement:
 
 
 def arrange(
-    product: Product, numbers: Numbers, frame_wh: tuple[int, int], layout: Layout, *, table: bool = True
+    product: Product,
+    numbers: Numbers,
+    frame_wh: tuple[int, int],
+    layout: Layout,
+    *,
+    table: bool = True,
+    horizon: float | None = None,
 ) -> Arrangement:
     """Place a product upright.
 
@@ -64,6 +70,7 @@ def arrange(
 
     Args:
         table: stand it on one, a little below the middle; the far edge is chosen where the layout leaves it open. Else it is centred.
+        horizon: where that edge would best be, where the layout leaves it open: there, or as far down as the product still stands before it.
 
     Raises:
         ImageryError: it would have to be enlarged beyond 1.5; the message says which photo would do.
@@ -86,7 +93,7 @@ def arrange(
     foot = (height + size_wh[1] * scale) / 2
     if table:
         lowered = min(_LOWERED, _OF_CENTRE * numbers.centre)
-        foot, layout = _on_table(foot + lowered * height, height, layout)
+        foot, layout = _on_table(foot + lowered * height, height, layout, horizon)
     placement = Placement(
         frame_wh=frame_wh, scale=scale, centre_xy=(width / 2, foot - size_wh[1] * scale / 2)
     )
@@ -99,13 +106,14 @@ def _scale(size_wh: tuple[int, int], frame_wh: tuple[int, int], share: float) ->
     return min(share * max(frame_wh) / max(size_wh), *limits)
 
 
-def _on_table(foot: float, height: int, layout: Layout) -> tuple[float, Layout]:
+def _on_table(foot: float, height: int, layout: Layout, wanted: float | None) -> tuple[float, Layout]:
     """Where its foot stands, in pixels from the top, and the layout with its horizon."""
     if layout.horizon is not None:
         foot = max(foot, (layout.horizon + _IN_FRONT) * height)
     foot = min(foot, _LOWEST * height)
     if layout.horizon is None:
-        horizon = min(max(foot / height - _TABLE, 0.2), 0.9)
+        chosen = foot / height - _TABLE if wanted is None else min(wanted, foot / height - _IN_FRONT)
+        horizon = min(max(chosen, 0.2), 0.9)
         layout = layout.model_copy(update={"horizon": round(horizon, 3)})
     return foot, layout
 

@@ -6,6 +6,7 @@ It knows no folders (`opening`) and no pipeline classes (`pipelines`).
 
 import platform
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Final
 
 import cv2
@@ -23,13 +24,13 @@ from vision.imagery.brief import Layout
 from vision.imagery.diffusion.admission import Admitted
 from vision.imagery.diffusion.enlarge import CRISP, SMOOTH, calmed, enlarged
 from vision.imagery.diffusion.maps import control_map
-from vision.imagery.diffusion.pipelines import Machinery
+from vision.imagery.diffusion.pipelines import Machinery, painting_over
 from vision.imagery.diffusion.preview import Preview
 from vision.imagery.diffusion.prompts import Prompt, prompt_of
 from vision.imagery.diffusion.settings import Control, Words
 from vision.imagery.diffusion.threads import computing_on
 from vision.imagery.scenes.procedural.reading import layout_of
-from vision.imagery.scenes.scene import Kept, OnStep, Scene, SceneAsk, Step
+from vision.imagery.scenes.scene import Kept, OnStep, Scene, SceneAsk, Step, Style
 from vision.machine import this_machine
 
 _SMALL_PX: Final = 256  # models of less than this leave their grid in what they paint
@@ -84,18 +85,28 @@ class DiffusionScenes:
             RefusedError: the model's safety checker objects to what this seed gave.
             CancelledError: raised by `on_step`; the generator is as it was.
         """
-        prompt = prompt_of(self._settings.words, ask.words, ask.layout, ask.seed)
+        look = None if ask.style is None else ask.style.look
+        prompt = prompt_of(self._settings.words, ask.words, ask.layout, ask.seed, look)
         own_wh = self._own_size(ask.size_wh)
         with computing_on(self._machinery.threads):
             painted = self._painted(ask, prompt, own_wh, on_step)
+        begun = self._begun_from(ask)
         kernel = SMOOTH if self._settings.native_px < _SMALL_PX else CRISP
         calm = calmed(painted, self._settings.calm)
         image_hwc = enlarged(calm, ask.size_wh, seed=ask.seed, kernel=kernel)
         return Scene(
             image_hwc=image_hwc,
             layout=self._layout(prompt, image_hwc),
-            record=self._record(prompt, own_wh),
+            record=self._record(prompt, own_wh, begun),
         )
+
+    def _begun_from(self, ask: SceneAsk) -> Style | None:
+        """The style picture, where the model begins with it; our own model gets its look in words."""
+        return None if self._settings.words is Words.STUDIO else ask.style
+
+    @cached_property
+    def _over(self) -> Any:
+        return painting_over(self._pipeline, self._admitted, self._machinery)
 
     def _layout(self, prompt: Prompt, image_hwc: Pixels) -> Layout:
         """As asked for, where the model was made to follow it; as the picture shows it elsewhere."""
@@ -112,7 +123,11 @@ class DiffusionScenes:
         self, ask: SceneAsk, prompt: Prompt, own_wh: tuple[int, int], on_step: OnStep
     ) -> npt.NDArray[np.float32]:
         """float32 (h, w, 3), 0 to 1."""
-        pipeline = self._pipeline
+        begun = self._begun_from(ask)
+        pipeline = self._pipeline if begun is None else self._over
+        shown = self._pictures(ask, prompt, own_wh)
+        if begun is None or self._admitted.inpaints:
+            shown |= {"width": own_wh[0], "height": own_wh[1]}  # else those of the picture
 
         def told(_pipeline: Any, number: int, _time: Any, kept: dict[str, Any]) -> dict[str, Any]:
             steps = pipeline.num_timesteps
@@ -130,9 +145,7 @@ class DiffusionScenes:
                     output_type="np",
                     callback_on_step_end=told,
                     callback_on_step_end_tensor_inputs=["latents"],
-                    width=own_wh[0],
-                    height=own_wh[1],
-                    **self._pictures(ask, prompt, own_wh),
+                    **shown,
                 )
         except (RuntimeError, MemoryError) as error:
             if not _memory_ran_out(error):
@@ -152,16 +165,21 @@ class DiffusionScenes:
         return np.asarray(made.images[0], np.float32)
 
     def _pictures(self, ask: SceneAsk, prompt: Prompt, own_wh: tuple[int, int]) -> dict[str, Any]:
-        """What the pipeline is shown: the product to paint around, the map to follow."""
+        """What the pipeline is shown: the style picture to paint over, the product to paint around, the map to follow."""
         shown: dict[str, Any] = {}
+        begun = self._begun_from(ask)
+        if begun is not None:
+            image = Image.fromarray(_filling(begun.image_hwc, own_wh))
+            shown |= {"image": image, "strength": self._settings.strength}
         if self._admitted.inpaints:
-            image, free = _around(ask.kept, own_wh)
-            shown |= {"image": Image.fromarray(image), "mask_image": Image.fromarray(free), "strength": 1.0}
+            around, free = _around(ask.kept, own_wh, begun)
+            shown |= {"image": Image.fromarray(around), "mask_image": Image.fromarray(free)}
+            shown.setdefault("strength", 1.0)
         if self._settings.control is not None:
             # our own model learned from empty studios
             kept = None if self._settings.words is Words.STUDIO else ask.kept
             map_hwc = control_map(self._settings.control, prompt.layout, kept, own_wh)
-            name = "control_image" if self._admitted.inpaints else "image"
+            name = "control_image" if shown else "image"
             shown |= {
                 name: Image.fromarray(map_hwc),
                 "controlnet_conditioning_scale": self._settings.control_scale,
@@ -177,8 +195,8 @@ class DiffusionScenes:
         width, height = (max(round(side * share / self._multiple), 1) * self._multiple for side in size_wh)
         return width, height
 
-    def _record(self, prompt: Prompt, own_wh: tuple[int, int]) -> dict[str, JsonValue]:
-        settings, pipeline = self._settings, self._pipeline
+    def _record(self, prompt: Prompt, own_wh: tuple[int, int], begun: Style | None) -> dict[str, JsonValue]:
+        settings, pipeline = self._settings, self._pipeline if begun is None else self._over
         tokens = len(pipeline.tokenizer(prompt.text).input_ids)
         return prompt.record | {
             "pipeline": type(pipeline).__name__,
@@ -194,17 +212,33 @@ class DiffusionScenes:
             "loras": [{"file": lora.file, "scale": lora.scale} for lora in settings.loras],
             "licence": settings.licence,
             "files": dict(self._admitted.files),
+            **({} if begun is None else {"style_strength": settings.strength}),
         }
 
 
-def _around(kept: Kept | None, size_wh: tuple[int, int]) -> tuple[Pixels, Pixels]:
-    """The frame with the product, and what may be painted: 255 but on the product."""
+def _around(kept: Kept | None, size_wh: tuple[int, int], begun: Style | None) -> tuple[Pixels, Pixels]:
+    """The frame with the product, on the style picture where there is one, and what may be painted: 255 but on the product."""
     width, height = size_wh
+    ground = None if begun is None else _filling(begun.image_hwc, size_wh)
     if kept is None:
-        return np.full((height, width, 3), 127, np.uint8), np.full((height, width), 255, np.uint8)
-    image = cv2.resize(kept.image_hwc, size_wh, interpolation=cv2.INTER_AREA)
+        grey = np.full((height, width, 3), 127, np.uint8)
+        return grey if ground is None else ground, np.full((height, width), 255, np.uint8)
+    image = np.asarray(cv2.resize(kept.image_hwc, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
     shares = cv2.resize(kept.mask_hw.astype(np.uint8) * 255, size_wh, interpolation=cv2.INTER_AREA)
-    return np.asarray(image, np.uint8), np.where(shares > 127, 0, 255).astype(np.uint8)
+    free = np.where(shares > 127, 0, 255).astype(np.uint8)
+    return image if ground is None else np.where(free[..., None] > 0, ground, image), free
+
+
+def _filling(image_hwc: Pixels, size_wh: tuple[int, int]) -> Pixels:
+    """The middle of a picture, cut to the frame's shape and as large as it."""
+    height, width = image_hwc.shape[:2]
+    share = min(width / size_wh[0], height / size_wh[1])
+    cut_wh = [
+        min(max(round(side * share), 1), most) for side, most in zip(size_wh, (width, height), strict=True)
+    ]
+    left, top = (width - cut_wh[0]) // 2, (height - cut_wh[1]) // 2
+    cut = image_hwc[top : top + cut_wh[1], left : left + cut_wh[0]]
+    return np.asarray(cv2.resize(cut, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _memory_ran_out(error: BaseException) -> bool:

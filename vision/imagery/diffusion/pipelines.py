@@ -87,6 +87,22 @@ def load_pipeline(admitted: Admitted, machinery: Machinery) -> Any:
     return _placed(pipeline, machinery)
 
 
+def painting_over(pipeline: Any, admitted: Admitted, machinery: Machinery) -> Any:
+    """The same parts as a pipeline that begins with a picture: itself, where it was made to paint around something."""
+    if admitted.inpaints:
+        return pipeline
+    family = "StableDiffusionXL" if admitted.xl else "StableDiffusion"
+    controlled = "ControlNet" if admitted.settings.controlnet is not None else ""
+    options = (
+        {"add_watermarker": False}
+        if admitted.xl
+        else {"requires_safety_checker": pipeline.config.requires_safety_checker}
+    )
+    made = getattr(diffusers, f"{family}{controlled}Img2ImgPipeline")(**pipeline.components, **options)
+    made.set_progress_bar_config(disable=True)
+    return _placed(made, machinery)
+
+
 def _hush() -> None:
     """Loading bars and advice for developers would land in a worker's log; errors still do."""
     for logging in (diffusers.utils.logging, transformers.utils.logging):

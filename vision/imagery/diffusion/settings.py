@@ -10,6 +10,7 @@
     controlnet = "controlnet-canny"         # a folder, from here
     control = "canny"                       # canny, depth or layout
     control_scale = 0.8
+    style_strength = 0.75                   # how much of a style picture is painted over: 0.4 leaves much of it, 1 hardly anything
     loras = [{file = "brand.safetensors", scale = 0.9}]
     hub = "owner/model@COMMIT"              # of the hub, where the pipeline is not here; 40 hexadecimal digits of the commit
     [pinned]                                # SHA-256 by file; where there are any, every file must be among them
@@ -89,8 +90,14 @@ class ModelSettings(_Value):
     controlnet: _Path | None = None
     control: Control | None = None
     control_scale: float = Field(default=1.0, ge=0.0, le=2.0)
+    style_strength: float = Field(default=0.75, ge=0.4, le=1.0)
     loras: tuple[Lora, ...] = Field(default=(), max_length=8)
     pinned: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = {}
+
+    @property
+    def strength(self) -> float:
+        """Of a style picture, at which at least one step is made."""
+        return max(self.style_strength, 1 / self.steps)
 
 
 def read_settings(folder: Path) -> ModelSettings:

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from vision.image import Pixels
 from vision.imagery.brief import Layout
+from vision.imagery.look import Look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +45,24 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """A picture whose look a scene is to have where the words say nothing; it is never part of the scene.
+
+    Attributes:
+        image_hwc: uint8 (H, W, 3) sRGB, of any size, for generators that look at pictures.
+        look: what could be told of it, for those that take words.
+    """
+
+    image_hwc: Pixels
+    look: Look
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SceneAsk:
     """One scene.
 
     Attributes:
+        words: may be empty where there is a style.
         size_wh: of the scene, in pixels; a generator makes it at its own size and enlarges it.
         seed: 0 to 2**32 - 1; the same ask on the same fingerprint gives the same pixels.
     """
@@ -57,6 +72,7 @@ class SceneAsk:
     size_wh: tuple[int, int]
     seed: int
     kept: Kept | None = None
+    style: Style | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

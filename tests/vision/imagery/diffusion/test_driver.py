@@ -27,8 +27,10 @@ from vision.image import Pixels
 from vision.imagery import create
 from vision.imagery.brief import Layout, Light
 from vision.imagery.diffusion import pipelines
+from vision.imagery.diffusion.generator import _filling
 from vision.imagery.diffusion.opening import open_generator
-from vision.imagery.scenes.scene import Kept, SceneAsk, Step
+from vision.imagery.look import Look, Table, Wall
+from vision.imagery.scenes.scene import Kept, SceneAsk, Step, Style
 
 LEFT = Layout(horizon=0.6, light=Light.LEFT)
 
@@ -52,6 +54,14 @@ def product(level: int = 200) -> Kept:
     mask = np.zeros((96, 120), np.bool_)
     mask[30:80, 40:80] = True
     return Kept(image_hwc=np.full((96, 120, 3), level, np.uint8), mask_hw=mask)
+
+
+def style(level: int, look: Look | None = None) -> Style:
+    """A picture of another size and shape, darker at its right."""
+    ramp = np.linspace(level, level // 2, 200).astype(np.uint8)
+    return Style(
+        image_hwc=np.ascontiguousarray(np.tile(ramp[None, :, None], (150, 1, 3))), look=look or Look()
+    )
 
 
 @pytest.fixture
@@ -103,6 +113,95 @@ def test_every_class_of_model_paints(
     assert scene.image_hwc.std() > 5
     if control:
         assert scene.layout.horizon == 0.6
+
+
+@pytest.mark.parametrize(
+    ("make", "inpaints", "control", "pipeline"),
+    [
+        (stable_diffusion, False, None, "StableDiffusionImg2ImgPipeline"),
+        (stable_diffusion, False, "canny", "StableDiffusionControlNetImg2ImgPipeline"),
+        (stable_diffusion, True, None, "StableDiffusionInpaintPipeline"),
+        (stable_diffusion, True, "depth", "StableDiffusionControlNetInpaintPipeline"),
+        (stable_diffusion_xl, False, None, "StableDiffusionXLImg2ImgPipeline"),
+        (stable_diffusion_xl, False, "layout", "StableDiffusionXLControlNetImg2ImgPipeline"),
+        (stable_diffusion_xl, True, None, "StableDiffusionXLInpaintPipeline"),
+    ],
+)
+def test_every_class_of_model_begins_with_a_style_picture(
+    tmp_path: Path, make: object, inpaints: bool, control: str | None, pipeline: str
+) -> None:
+    folder = make(tmp_path / "model", inpaints=inpaints)  # type: ignore[operator]
+    if control:
+        add_controlnet(folder, control)
+    generator = open_generator(folder)
+    before = generator.generate(ask(kept=product(), layout=LEFT), nothing).image_hwc
+
+    one, other, again = (
+        generator.generate(ask(kept=product(), layout=LEFT, style=style(level)), nothing)
+        for level in (40, 220, 40)
+    )
+
+    assert one.record["pipeline"] == pipeline
+    assert one.record["style_strength"] == 0.75
+    assert one.image_hwc.shape == (96, 120, 3)
+    assert np.array_equal(one.image_hwc, again.image_hwc)
+    assert not np.array_equal(one.image_hwc, other.image_hwc)
+    assert np.array_equal(generator.generate(ask(kept=product(), layout=LEFT), nothing).image_hwc, before)
+
+
+def test_how_much_of_a_style_picture_is_painted_over_is_a_models_setting(folder: Path) -> None:
+    told: list[Step] = []
+    append_settings(folder, "style_strength = 0.5\n")
+    light = open_generator(folder).generate(ask(style=style(40)), told.append)
+
+    assert [(step.done, step.steps) for step in told] == [(1, 2), (2, 2)]
+    assert light.record["style_strength"] == 0.5
+    settings = folder / "loupe-model.toml"
+    settings.write_text(settings.read_text().replace("style_strength = 0.5", "style_strength = 0.1"))
+    with pytest.raises(ImageryError, match="style_strength"):
+        open_generator(folder)
+
+
+def test_a_model_of_one_step_makes_it_over_a_style_picture_too(folder: Path) -> None:
+    settings = folder / "loupe-model.toml"
+    settings.write_text(settings.read_text().replace("steps = 4", "steps = 1"))
+
+    assert open_generator(folder).generate(ask(style=style(40)), nothing).record["style_strength"] == 1.0
+
+
+def test_without_words_the_prompt_says_what_the_style_picture_shows(plain: Path) -> None:
+    shown = Look(wall=Wall.RED, table=Table.WOOD)
+    prompts = [
+        open_generator(plain)
+        .generate(ask(words, style=style(40, look), layout=layout), nothing)
+        .record["prompt"]
+        for words, look, layout in (
+            ("", shown, Layout()),
+            ("", shown, LEFT),
+            ("a blue wall", shown, Layout()),
+            ("", Look(), Layout()),
+        )
+    ]
+
+    assert prompts == [
+        "red wall, wood table",
+        "red wall, wood table, light from the left",
+        "a blue wall",
+        "an empty studio, a wall and a table",
+    ]
+
+
+@pytest.mark.parametrize("size_wh", [(300, 90), (90, 300), (64, 64), (2000, 1500)])
+def test_a_style_picture_of_any_shape_fills_the_frame_undistorted(size_wh: tuple[int, int]) -> None:
+    width, height = size_wh
+    y, x = np.mgrid[:height, :width]
+    disc = np.hypot(x - (width - 1) / 2, y - (height - 1) / 2) < 0.3 * min(size_wh)
+
+    filled = _filling(np.where(disc, 255, 0).astype(np.uint8)[..., None].repeat(3, 2), (72, 56))
+
+    seen = filled[..., 0] > 127
+    assert filled.shape == (56, 72, 3)
+    assert seen.any(0).sum() == pytest.approx(seen.any(1).sum(), abs=2)
 
 
 def test_the_size_painted_keeps_the_shape_asked_for_and_suits_the_models_layers(plain: Path) -> None:

@@ -12,9 +12,10 @@ from vision.imagery.brief import STUDIO, Layout, Light
 from vision.imagery.diffusion.admission import admit
 from vision.imagery.diffusion.generator import DiffusionScenes
 from vision.imagery.diffusion.opening import STUDIO_FOLDER, open_generator
+from vision.imagery.look import Look, Table, Wall
 from vision.imagery.scenes.procedural.reading import Reader, layout_of
-from vision.imagery.scenes.procedural.studio import Wall
-from vision.imagery.scenes.scene import Scene, SceneAsk, Step
+from vision.imagery.scenes.scene import Scene, SceneAsk, Step, Style
+from vision.imagery.style import look_of
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +83,19 @@ def test_another_seed_is_another_scene(studio: DiffusionScenes) -> None:
     one, other = (scene_of(studio, "pink wall, linen cloth", seed=seed).image_hwc for seed in (1, 2))
 
     assert not np.array_equal(one, other)
+
+
+def test_a_style_picture_comes_to_it_in_words_alone(studio: DiffusionScenes) -> None:
+    def styled(look: Look, level: int) -> Scene:
+        style = Style(image_hwc=np.full((80, 80, 3), level, np.uint8), look=look)
+        ask = SceneAsk(words="", layout=Layout(), size_wh=(256, 256), seed=1, style=style)
+        return studio.generate(ask, lambda _: None)
+
+    blue = Look(wall=Wall.BLUE, table=Table.WOOD, light=Light.LEFT, horizon=0.6)
+    scene = styled(blue, 20)
+
+    assert str(scene.record["prompt"]).startswith("blue wall, wood table, light from the left")
+    assert (scene.record["wall"], scene.layout) == ("blue", Layout(horizon=0.6, light=Light.LEFT))
+    assert scene.record["from_style"] == ["wall", "table", "light", "horizon"]
+    assert np.array_equal(scene.image_hwc, styled(blue, 240).image_hwc)
+    assert look_of(scene.image_hwc).wall is Wall.BLUE

@@ -8,10 +8,11 @@ import pytest
 
 from vision.errors import CancelledError
 from vision.imagery.brief import PROCEDURAL, Layout, Light
+from vision.imagery.look import Table
 from vision.imagery.scenes.procedural.generator import ProceduralScenes
 from vision.imagery.scenes.procedural.reading import Reader, layout_of
 from vision.imagery.scenes.procedural.render import render
-from vision.imagery.scenes.procedural.studio import Table, any_studio, quiet_studio
+from vision.imagery.scenes.procedural.studio import any_studio, quiet_studio
 from vision.imagery.scenes.scene import SceneAsk, Step
 
 

@@ -4,16 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vision.imagery.brief import Layout, Light
+from vision.imagery.look import Table, Wall
 from vision.imagery.scenes.procedural.captions import FIELDS, Language, caption, free_caption
-from vision.imagery.scenes.procedural.studio import (
-    Depth,
-    Softness,
-    Studio,
-    Table,
-    Wall,
-    any_studio,
-    quiet_studio,
-)
+from vision.imagery.scenes.procedural.studio import Depth, Softness, Studio, any_studio, quiet_studio
 from vision.imagery.scenes.procedural.words import understand
 
 ANYWHERE = Layout()

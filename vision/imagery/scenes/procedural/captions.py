@@ -4,13 +4,15 @@
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final
 
 import numpy as np
 
+from vision.imagery.look import Look
 from vision.imagery.scenes.procedural import lexicon
-from vision.imagery.scenes.procedural.studio import Studio
+from vision.imagery.scenes.procedural.studio import Studio, quiet_studio
 
 FIELDS: Final = ("wall", "table", "light", "softness", "depth", "horizon")
 
@@ -33,6 +35,13 @@ def caption(
         fields: those of the studio that it speaks of.
     """
     return _written(studio, language, fields, lambda words: words[0])
+
+
+def caption_of(look: Look) -> str:
+    """The plain caption of what a style picture shows; empty where nothing could be told."""
+    said = look.said
+    fields = tuple(name for name in FIELDS if name in said)
+    return caption(replace(quiet_studio(0), **said), fields=fields)
 
 
 def free_caption(studio: Studio, rng: np.random.Generator) -> str:

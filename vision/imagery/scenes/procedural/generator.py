@@ -45,7 +45,9 @@ class ProceduralScenes:
         Raises:
             CancelledError: raised by `on_step`.
         """
-        understood = understand(ask.words, ask.layout, ask.seed)
+        understood = understand(
+            ask.words, ask.layout, ask.seed, None if ask.style is None else ask.style.look
+        )
         width, height = ask.size_wh
         share = _PREVIEW_PX / max(width, height)
         small = (max(round(width * share), 8), max(round(height * share), 8))

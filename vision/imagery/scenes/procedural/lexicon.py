@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from vision.imagery.brief import Light
-from vision.imagery.scenes.procedural.studio import Depth, Softness, Table, Wall
+from vision.imagery.look import Table, Wall
+from vision.imagery.scenes.procedural.studio import Depth, Softness
 
 Words = Mapping[str, tuple[str, ...]]
 

@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from vision.image import Pixels
 from vision.imagery.brief import Light
+from vision.imagery.look import Wall
 from vision.imagery.scenes.procedural.noise import Noise, Plane, ramp
-from vision.imagery.scenes.procedural.studio import Depth, Softness, Studio, Wall
+from vision.imagery.scenes.procedural.studio import Depth, Softness, Studio
 from vision.imagery.scenes.procedural.surfaces import SURFACES, Colour, Ground, Making, Surface, linear
 
 _STRIP: Final = 256  # rows

@@ -10,33 +10,7 @@ from typing import Final, TypeVar
 import numpy as np
 
 from vision.imagery.brief import Layout, Light
-
-
-class Wall(StrEnum):
-    """The wall's colour."""
-
-    WHITE = "white"
-    GREY = "grey"
-    CHARCOAL = "charcoal"
-    BEIGE = "beige"
-    RED = "red"
-    ORANGE = "orange"
-    YELLOW = "yellow"
-    GREEN = "green"
-    TEAL = "teal"
-    BLUE = "blue"
-    PURPLE = "purple"
-    PINK = "pink"
-
-
-class Table(StrEnum):
-    """What the table is made of; `PLAIN` is matte and takes its colour from the wall."""
-
-    WOOD = "wood"
-    MARBLE = "marble"
-    STONE = "stone"
-    LINEN = "linen"
-    PLAIN = "plain"
+from vision.imagery.look import Table, Wall
 
 
 class Softness(StrEnum):

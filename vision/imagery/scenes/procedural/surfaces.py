@@ -10,8 +10,8 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from vision.imagery.look import Table
 from vision.imagery.scenes.procedural.noise import Noise, Plane, ramp
-from vision.imagery.scenes.procedural.studio import Table
 
 Colour: TypeAlias = npt.NDArray[np.float32]  # (3,), RGB, linear, 0 to 1
 

@@ -15,8 +15,9 @@ from typing import Any, Final, TypeVar
 from pydantic import JsonValue
 
 from vision.imagery.brief import Layout, Light
+from vision.imagery.look import Look, Table, Wall
 from vision.imagery.scenes.procedural import lexicon
-from vision.imagery.scenes.procedural.studio import Depth, Softness, Studio, Table, Wall, quiet_studio
+from vision.imagery.scenes.procedural.studio import Depth, Softness, Studio, quiet_studio
 
 _MAX_UNKNOWN: Final = 20
 _LIMITS: Final = (0.2, 0.9)  # of `Layout.horizon`
@@ -37,12 +38,14 @@ class Understood:
 
     Attributes:
         assumed: names of the studio's fields that nobody spoke of.
+        from_style: those that a style picture filled in.
         unknown: words that were passed over, at most twenty.
     """
 
     studio: Studio
     assumed: tuple[str, ...]
     unknown: tuple[str, ...]
+    from_style: tuple[str, ...] = ()
 
     @property
     def record(self) -> dict[str, JsonValue]:
@@ -55,11 +58,12 @@ class Understood:
             "depth": studio.depth.value,
             "assumed": list(self.assumed),
             "not_understood": list(self.unknown),
+            **({"from_style": list(self.from_style)} if self.from_style else {}),
         }
 
 
-def understand(words: str, layout: Layout, seed: int) -> Understood:
-    """Read a brief's words; the layout goes before them, and what neither says is a quiet studio's by the seed."""
+def understand(words: str, layout: Layout, seed: int, look: Look | None = None) -> Understood:
+    """Read a brief's words; the layout goes before them, a style picture's look after them, and what none of them says is a quiet studio's."""
     text = words.casefold()
     meanings, unknown = _read(text)
     said: dict[str, Any] = {
@@ -71,10 +75,12 @@ def understand(words: str, layout: Layout, seed: int) -> Understood:
         "horizon": layout.horizon if layout.horizon is not None else _horizon(text),
     }
     spoken = {name: value for name, value in said.items() if value is not None}
+    shown = {name: value for name, value in (look or Look()).said.items() if name not in spoken}
     return Understood(
-        studio=replace(quiet_studio(seed), **spoken),
-        assumed=tuple(sorted(set(said) - set(spoken))),
+        studio=replace(quiet_studio(seed), **shown, **spoken),
+        assumed=tuple(sorted(set(said) - set(spoken) - set(shown))),
         unknown=unknown,
+        from_style=tuple(shown),
     )
 
 
