@@ -116,10 +116,7 @@ class Cataloguing:
                 served = await _all(model, decoded.asked.rows, order)
                 span.set_attribute("loupe.batch", max(one.batch for one in served))
             with TRACER.start_as_current_span("place"):
-                if _at_once(served, order):
-                    placed = _placed(model, decoded, served, order)
-                else:
-                    placed = await in_turn(lambda: _placed(model, decoded, served, order))
+                placed: Placed = await in_turn(lambda: _placed(model, decoded, served, order))
         return replace(
             placed,
             stages=Stages(
@@ -167,11 +164,6 @@ class Cataloguing:
         kept = {id(photo) for photo in asked.item.photos}
         judged = tuple(place for place, photo in enumerate(photos) if id(photo) in kept)
         return _Decoded(asked, judged, started, self._clock() - started)
-
-
-def _at_once(served: Sequence[Served[RowPrediction]], order: Order) -> bool:
-    """Whether the answer is made in less time than handing it to a thread and back takes (0.1 ms against 0.9: docs/log.md, 2026-11-29)."""
-    return len(served) == 1 and not (order.reasons or order.heatmap)
 
 
 async def _all(model: CatalogModel, rows: Sequence[Row], order: Order) -> list[Served[RowPrediction]]:
