@@ -1,6 +1,5 @@
 """`loupe edge run`: judge the parts of a line."""
 
-import gc
 import logging
 import signal
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from edge.ledger import Outcome
 from edge.line import Line, read_line
 from edge.running import Running
 from vision.commands.output import JsonFlag, Output
+from vision.heap import settle_heap
 from vision.settings import read_settings
 
 
@@ -39,8 +39,7 @@ def attend(line: Line, output: Output, *, start: Callable[..., Running] = run_li
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
 
     def started(names: Sequence[str]) -> None:
-        gc.collect()
-        gc.freeze()  # what is there stays: looking through all of it again would stop every station for tens of milliseconds
+        settle_heap()
         output.say(f"running {', '.join(names)}; ledgers in {line.data}")
 
     running = start(line, read_settings(), alarm=alarm_of(output), started=started)

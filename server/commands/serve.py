@@ -12,6 +12,7 @@ from server.app import Ready, serve
 from server.config import read_config, show
 from server.logs import configure
 from vision.commands.output import JsonFlag, Output
+from vision.heap import settle_heap
 from vision.settings import read_settings
 
 _SWITCH_S: Final = (
@@ -54,6 +55,7 @@ def run(
     configure(as_json=log_json)
 
     def announce(ready: Ready) -> None:
+        settle_heap()
         for name, why in ready.failures.items():
             output.warn(f"{name} is not served: {why}")
         output.result(

@@ -29,6 +29,7 @@ except (ImportError, ValueError) as missing:
     )
 
 PERIOD_S: Final = 1 / RATE
+PATIENT_S: Final = 30.0  # a busy machine starts the child, and the source its encoder, in seconds
 
 
 class Source:
@@ -96,7 +97,7 @@ async def opened_again(camera: StreamCamera) -> None:
 
 def test_frames_flow_one_after_the_other(source: Source) -> None:
     async def work() -> None:
-        async with opened(StreamCamera(source.url)) as camera:
+        async with opened(StreamCamera(source.url, open_s=PATIENT_S)) as camera:
             shots = [await camera.capture(Pulse(at_s=now())) for _ in range(25)]
             numbers = [mark(shot).number for shot in shots]
             assert numbers == sorted(set(numbers))
@@ -111,7 +112,7 @@ def test_with_the_latency_as_measured_the_frame_was_taken_after_the_pulse_and_is
 ) -> None:
     async def work() -> None:
         chance = np.random.default_rng(7)
-        async with opened(StreamCamera(source.url)) as camera:
+        async with opened(StreamCamera(source.url, open_s=PATIENT_S)) as camera:
             delays: list[float] = []
             async with aclosing(camera.frames()) as frames:
                 async for seen in frames:
@@ -138,7 +139,7 @@ def test_with_the_latency_as_measured_the_frame_was_taken_after_the_pulse_and_is
 
 def test_a_source_that_is_killed_and_restarted_is_found_again(source: Source) -> None:
     async def work() -> None:
-        async with opened(StreamCamera(source.url, stall_s=1.0)) as camera:
+        async with opened(StreamCamera(source.url, open_s=PATIENT_S, stall_s=1.0)) as camera:
             before = await camera.capture(Pulse(at_s=now()))
             source.kill()
             with pytest.raises(DeviceError):
@@ -160,7 +161,7 @@ def test_a_source_that_hangs_is_noticed_within_the_time_given_and_used_again_whe
     source: Source,
 ) -> None:
     async def work() -> None:
-        async with opened(StreamCamera(source.url, stall_s=0.5)) as camera:
+        async with opened(StreamCamera(source.url, open_s=PATIENT_S, stall_s=0.5)) as camera:
             await camera.capture(Pulse(at_s=now()))
             source.process.send_signal(signal.SIGSTOP)
             began = now()
@@ -177,7 +178,9 @@ def test_a_source_that_hangs_is_noticed_within_the_time_given_and_used_again_whe
 
 def test_each_frame_of_a_stream_can_be_a_part(source: Source) -> None:
     async def work() -> None:
-        async with opened(StreamCamera(source.url, each_frame=True, latency_s=0.04)) as camera:
+        async with opened(
+            StreamCamera(source.url, open_s=PATIENT_S, each_frame=True, latency_s=0.04)
+        ) as camera:
             numbers, counters = [], []
             async with aclosing(FrameTrigger(camera).pulses()) as pulses:
                 async for pulse in pulses:
