@@ -138,9 +138,10 @@ def allowed_paths(items: Sequence[Item], taxonomy: Taxonomy) -> Tensor:
     """Which paths (N, P) each item's labels leave open; a level without a label leaves all of its classes open.
 
     Raises:
-        CatalogError: a label is not the taxonomy's.
+        CatalogError: a label is not the taxonomy's; the message tells of how many items that is so.
     """
     _check_columns(items, taxonomy.levels)
+    _check_labels(items, taxonomy)
     open_paths = np.ones((len(items), len(taxonomy.paths)), np.bool_)
     for index, level in enumerate(taxonomy.levels):
         place = {label: position for position, label in enumerate(taxonomy.labels(level))}
@@ -148,6 +149,24 @@ def allowed_paths(items: Sequence[Item], taxonomy: Taxonomy) -> Tensor:
         told = np.array([place[taxonomy.label(level, label)] if label else -1 for label in labels])
         open_paths &= (told[:, None] == taxonomy.paths[None, :, index]) | (told[:, None] < 0)
     return torch.from_numpy(open_paths)
+
+
+def _check_labels(items: Sequence[Item], taxonomy: Taxonomy) -> None:
+    def strange(item: Item) -> list[str]:
+        labels = ((level, item.columns[level]) for level in taxonomy.levels)
+        return [level for level, label in labels if label and taxonomy.today(level, label) is None]
+
+    strangers = [item for item in items if strange(item)]
+    if not strangers:
+        return
+    first, level = strangers[0], strange(strangers[0])[0]
+    try:
+        taxonomy.label(level, first.columns[level])
+    except CatalogError as error:
+        raise CatalogError(
+            f"{first.path}: {error}; {len(strangers)} of {len(items)} items are of categories that the taxonomy does not "
+            "hold: --where COLUMN=VALUE chooses rows"
+        ) from None
 
 
 def subset_weights(modalities: int, branches: Branches) -> Tensor:

@@ -12,6 +12,7 @@ from training.catalog.lesson import CatalogLesson, allowed_paths, row_weights, s
 from training.catalog.run import CatalogRun
 from training.recipe import Branches
 from training.run import read_run
+from vision.errors import CatalogError
 
 pytestmark = pytest.mark.torch
 
@@ -60,6 +61,17 @@ def test_labels_leave_open_their_own_path_or_all_below_the_last_told(run: Catalo
     columns = {**item.columns, "department": "goods", "family": "", "kind": ""}
     upper = allowed_paths([replace(item, columns=columns)], tree)
     assert int(upper.sum()) == 4
+
+
+def test_a_label_of_another_shop_is_refused_with_its_photo_and_how_many_such_there_are(
+    run: CatalogRun,
+) -> None:
+    item = run.role("train")[0]
+    other = replace(item, path=Path("other.jpg"), columns={**item.columns, "kind": "zeppelin"})
+    with pytest.raises(
+        CatalogError, match=r"other\.jpg: level 'kind': .*'zeppelin'.*; 2 of 3 items .* --where"
+    ):
+        allowed_paths([item, other, other], run.taxonomy)
 
 
 def test_what_a_step_hides_is_a_function_of_seed_and_step(run: CatalogRun) -> None:
