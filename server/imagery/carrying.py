@@ -1,7 +1,7 @@
-"""One order carried out: every candidate that is not finished is made and checked, and kept as soon as it is.
+"""One order carried out: every candidate that is not finished is made, and checked while the next one is made; each is kept as soon as it is.
 
-A worker that dies between two candidates costs nothing but the one it was at; one that was made and not yet checked is only checked. Nothing
-here knows what a scene model is.
+A worker that dies costs nothing but the candidate that it was making; one that was made and not yet checked is only checked. Nothing here
+knows what a scene model is.
 """
 
 import threading
@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import structlog
 from pydantic import ValidationError
 
+from server.imagery.beside import Beside
 from server.imagery.ports import Image, Sitting, Studio
 from server.imagery.pulse import Pulse, Stop
 from server.storage.blobs import Blobs, DamagedError
@@ -121,28 +123,28 @@ class Carrying:
         pulse.go_on()
         pulse.begin(unfinished[0].number)  # getting ready is spent on the first one
         sitting, refused = self._sit(work), []
-        for candidate in unfinished:
-            pulse.go_on()
-            number = candidate.number
-            if number != unfinished[0].number:
-                pulse.begin(number)
-            try:
-                self._finish(work.lease, candidate, sitting, pulse)
-            except RefusedError as error:
-                pulse.finish(number)
-                refused.append(f"candidate {number}: {error}")
+        with Beside() as beside:
+            for candidate in unfinished:
+                pulse.go_on()
+                pulse.begin(candidate.number)
+                try:
+                    master_png = self._made(work.lease, candidate, sitting, pulse)
+                except RefusedError as error:
+                    refused.append(f"candidate {candidate.number}: {error}")
+                else:
+                    beside.do(partial(self._check, work.lease, candidate.number, master_png, sitting, pulse))
         return refused
 
-    def _finish(self, lease: Lease, candidate: Candidate, sitting: Sitting, pulse: Pulse) -> None:
-        number = candidate.number
-        if candidate.state is State.DRAFT:
-            image = sitting.make(number, self._telling(lease, number, pulse))
-            master_png = image.master_png
-            self._keep(lease, number, image, sitting, pulse)
-        else:
-            master_png = self._master(candidate)
+    def _made(self, lease: Lease, candidate: Candidate, sitting: Sitting, pulse: Pulse) -> bytes:
+        """The candidate's master, which an earlier turn may have made."""
+        if candidate.state is not State.DRAFT:
+            return self._master(candidate)
+        image = sitting.make(candidate.number, self._telling(lease, candidate.number, pulse))
+        self._keep(lease, candidate.number, image, sitting, pulse)
+        return image.master_png
+
+    def _check(self, lease: Lease, number: int, master_png: bytes, sitting: Sitting, pulse: Pulse) -> None:
         reports = sitting.check(master_png)
-        pulse.finish(number)
         self._queue.checked(lease, number, reports, now=datetime.now(UTC), spent_s=pulse.spent_s(number))
 
     def _sit(self, work: Work) -> Sitting:

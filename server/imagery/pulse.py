@@ -73,7 +73,9 @@ class Pulse:
             raise CancelledError(f"job '{self._lease.job_id}': {stop}")
 
     def begin(self, number: int) -> None:
-        """From now on time is spent on this candidate."""
+        """From now on time is spent on this candidate, and on no other: their seconds add up to those of the device."""
+        if self._at is not None:
+            self._spent_s[self._at[0]], self._at = self.spent_s(self._at[0]), None
         self._spent_s.setdefault(number, 0.0)
         self._at = (number, time.monotonic())
 
@@ -82,10 +84,6 @@ class Pulse:
         at = self._at
         now = time.monotonic() - at[1] if at is not None and at[0] == number else 0.0
         return self._spent_s.get(number, 0.0) + now
-
-    def finish(self, number: int) -> None:
-        """No more time is spent on it."""
-        self._spent_s[number], self._at = self.spent_s(number), None
 
     def flush(self) -> None:
         """Beat once more, so that what was spent is put down; a lost order's last seconds are not worth a fault."""

@@ -99,6 +99,33 @@ def test_every_second_spent_is_put_down_to_its_candidate(world: World) -> None:
     assert all(0.2 <= seconds < 5 for seconds in spent.values())
 
 
+def test_a_candidate_is_checked_while_the_next_one_is_made_and_no_second_counts_twice(world: World) -> None:
+    job, second_begun = world.place(count=2), threading.Event()
+    waited: list[bool] = []
+
+    def at_step(number: int, step: int) -> None:
+        if number == 2:
+            second_begun.set()
+
+    began = time.monotonic()
+    world.work(GreyStudio(step_s=0.1, at_step=at_step, at_check=lambda: waited.append(second_begun.wait(20))))
+
+    assert waited == [True, True]
+    assert world.states(job) == [State.CHECKED] * 2
+    assert sum(ImageryBooks(world.database).seconds(job.id).values()) <= time.monotonic() - began
+
+
+def test_a_worker_that_leaves_finishes_the_check_that_it_is_at(world: World) -> None:
+    job = world.place(count=2)
+
+    def leave(number: int, step: int) -> None:
+        if number == 2:
+            world.leaving.set()
+
+    assert world.work(GreyStudio(at_step=leave, at_check=lambda: time.sleep(0.5))) == {AttemptEnd.RETURNED: 1}
+    assert world.states(job) == [State.CHECKED, State.DRAFT]
+
+
 def test_progress_and_previews_are_told_while_it_works(world: World) -> None:
     job, seen = world.place(count=1), []
 
