@@ -15,6 +15,7 @@ where no bundle is given).
 | image_only | a second such run, 50 minutes |
 | promises, novel | the run of `fashion`; then minutes, in which its photos are scored |
 | grocery | a run of 2,260 photos, 17 minutes |
+| iconic | the run of `grocery`; then minutes, in which its photos are scored |
 | search | the embeddings of all photos, then an index of a million vectors, 5 minutes; of made-up ones a tenth |
 | serving, bulk | minutes |
 """
@@ -33,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
-from benchmarks import catalog_beside
+from benchmarks import catalog_beside, catalog_iconic
 from benchmarks.common import Figure, emit, parser
 from benchmarks.runs import ensure
 from training.catalog.certify import fit_temperature, promise, sequence
@@ -237,23 +238,8 @@ def _unseen(given: Given, known: Manifest) -> tuple[Item, ...]:
 
 def grocery(given: Given) -> list[Figure]:
     """Pictures alone, on the official split's test part."""
-    if given.grocery is None:
-        raise SystemExit("--grocery: expected the folder of catalog_grocery for this part, found none")
-    manifest = read_manifest(
-        given.grocery / "manifest.csv",
-        images=given.grocery,
-        split_column="split_dev",
-        label_columns=GROCERY_LEVELS,
-    )
-    folder = given.work / "grocery"
-    run = ensure(
-        plan_catalog(
-            manifest, manifest.split("train"), read_recipe("resnet50-catalog"), levels=GROCERY_LEVELS,
-            weights=given.weights, split_column="split_dev",
-        ),
-        folder,
-    )  # fmt: skip
-    figures = subset_figures(_scored(folder, run, manifest.split("test")), ["image"], 1.0)
+    run, manifest = _grocery_run(given)
+    figures = subset_figures(_scored(given.work / "grocery", run, manifest.split("test")), ["image"], 1.0)
     return [
         _rate_figure(
             f"catalog_grocery_{level}",
@@ -266,12 +252,58 @@ def grocery(given: Given) -> list[Figure]:
     ]
 
 
+def iconic(given: Given) -> list[Figure]:
+    """Photos taken in shops, and whether the product's own picture is among the first found: by the vectors alone, and with kinds."""
+    run, manifest = _grocery_run(given)
+    folder, photos = given.work / "grocery", manifest.split("test")
+    own = tuple({item.label: _iconic(item) for item in manifest.items}.values())
+    learned, tune, shown, asked = (
+        _scored(folder, run, items) for items in (run.role("train"), run.role("tune"), own, photos)
+    )
+    finest = asked.by_level(["image"], fit_temperature(tune, ["image"]))[-1]
+    labels = run.taxonomy.labels(GROCERY_LEVELS[-1])
+    compact = fit(learned.embeddings)
+    found = catalog_iconic.found(
+        dict(zip((item.label for item in own), compact.project(shown.embeddings), strict=True)),
+        compact.project(asked.embeddings),
+        [dict(zip(labels, row, strict=True)) for row in finest.tolist()],
+    )
+    note = f"{len(photos)} photos of the test part, {len(own)} pictures; {_how(run)}"
+    return catalog_iconic.figures(found, [item.label for item in photos], note)
+
+
+def _iconic(item: Item) -> Item:
+    """The picture of a photo's class, as an item; the paths of both are relative to the same folder."""
+    folder = Path(str(item.path).removesuffix(item.columns["path"]))
+    return replace(item, path=folder / item.columns["iconic_path"])
+
+
+def _grocery_run(given: Given) -> tuple[CatalogRun, Manifest]:
+    if given.grocery is None:
+        raise SystemExit("--grocery: expected the folder of catalog_grocery for this part, found none")
+    manifest = read_manifest(
+        given.grocery / "manifest.csv",
+        images=given.grocery,
+        split_column="split_dev",
+        label_columns=GROCERY_LEVELS,
+    )
+    run = ensure(
+        plan_catalog(
+            manifest, manifest.split("train"), read_recipe("resnet50-catalog"), levels=GROCERY_LEVELS,
+            weights=given.weights, split_column="split_dev",
+        ),
+        given.work / "grocery",
+    )  # fmt: skip
+    return run, manifest
+
+
 PARTS: Final[dict[str, Callable[[Given], list[Figure]]]] = {
     "fashion": fashion,
     "image_only": image_only,
     "promises": promises,
     "novel": novel,
     "grocery": grocery,
+    "iconic": iconic,
     "search": lambda given: catalog_beside.search(given.folders, given.bundle, given.work / "search"),
     "serving": lambda given: catalog_beside.serving(given.bundle),
     "bulk": lambda given: catalog_beside.bulk(given.bundle),
@@ -282,6 +314,7 @@ NEEDS: Final = {
     "promises": "--fashion",
     "novel": "--fashion",
     "grocery": "--grocery",
+    "iconic": "--grocery",
 }
 """The data that parts are measured on."""
 

@@ -1,5 +1,6 @@
 """Kept products found again: by a picture, like another one, or by words of the taxonomy and the attributes.
 
+Of a picture's likely kinds products come before others that look as much like it (`vision.catalog.search.kinds`).
 Words are understood through the names and synonyms of categories, in every language that the taxonomy has, and through the values of
 the model's attributes; they narrow the search, and what is most typical of what is left comes first. It knows nothing of the wire.
 """
@@ -12,15 +13,17 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from server.cataloguing import Cataloguing, Order, Product
+from server.cataloguing import Cataloguing, Order, Placed, Product
 from server.indexing import Indexing
 from server.loading import CatalogModel
 from server.storage.catalog_items import CatalogItems, ItemRow, no_item
 from vision.catalog.attributes import AttributeSpec
+from vision.catalog.categorize import Categorization, Status
 from vision.catalog.category import Category
 from vision.catalog.folding import fold, nearest
 from vision.catalog.search.index import ItemIndex
-from vision.catalog.search.values import Hit
+from vision.catalog.search.kinds import Ranked, likely, search_with_kinds
+from vision.catalog.search.values import Filter
 from vision.catalog.taxonomy import Taxonomy
 from vision.catalog.text import TextSpec, tokenise
 from vision.errors import CatalogError, InputError
@@ -66,7 +69,7 @@ class Query:
 class Found:
     """Items, the best first."""
 
-    hits: tuple[tuple[Hit, ItemRow], ...]
+    items: tuple[tuple[Ranked, ItemRow], ...]
     understood: Understood = Understood()
 
 
@@ -92,12 +95,11 @@ class Searching:
             product = Product(photos=(query.image,))
             placed = await self._cataloguing.place(model, Order(product=product, deadline=query.deadline))
         index = await self._indexing.of(model)
-        vectors = None if placed is None else placed.vectors()
-        hits = await asyncio.to_thread(_search, index, query, vectors, narrowed)
-        rows = await asyncio.to_thread(self._items.find_all, [hit.item_id for hit in hits])
+        found = await asyncio.to_thread(_search, index, query, placed, narrowed)
+        rows = await asyncio.to_thread(self._items.find_all, [one.hit.item_id for one in found])
         # one that was removed in this moment is not told
-        there = tuple((hit, rows[hit.item_id]) for hit in hits if hit.item_id in rows)
-        return Found(hits=there, understood=understood)
+        there = tuple((one, rows[one.hit.item_id]) for one in found if one.hit.item_id in rows)
+        return Found(items=there, understood=understood)
 
 
 class _Narrowed:
@@ -187,23 +189,25 @@ def _named(
     return None
 
 
-def _search(index: ItemIndex, query: Query, vectors: Vectors | None, narrowed: _Narrowed) -> tuple[Hit, ...]:
-    if vectors is None:
+def _search(index: ItemIndex, query: Query, placed: Placed | None, narrowed: _Narrowed) -> tuple[Ranked, ...]:
+    kinds: Mapping[str, float] = {}
+    if placed is not None:
+        vectors, kinds = placed.vectors(), _kinds(placed.answer)
+    else:
         vectors = _typical(index, narrowed) if query.text else _of_item(index, query.item_id)
-    excluded = frozenset({query.item_id} if query.item_id else ())
-    best: dict[str, Hit] = {}
-    for vector in vectors:
-        for hit in index.search(
-            vector,
-            query.limit,
-            categories=narrowed.categories,
-            attributes=narrowed.attributes,
-            exclude=excluded,
-        ):
-            if hit.item_id not in best or hit.similarity > best[hit.item_id].similarity:
-                best[hit.item_id] = hit
-    ordered = sorted(best.values(), key=lambda hit: (-hit.similarity, hit.item_id))
-    return tuple(ordered[: query.limit])
+    chosen = Filter(
+        categories=narrowed.categories,
+        attributes=narrowed.attributes,
+        exclude=frozenset({query.item_id} if query.item_id else ()),
+    )
+    return search_with_kinds(index, vectors, query.limit, kinds=kinds, chosen=chosen)
+
+
+def _kinds(answer: Categorization) -> Mapping[str, float]:
+    """The finest categories that a picture may be of; none of what the taxonomy does not hold."""
+    if answer.status not in {Status.ANSWERED, Status.UNKNOWN}:
+        return {}
+    return likely((path.labels[-1], path.probability) for path in answer.alternatives)
 
 
 def _of_item(index: ItemIndex, item_id: str) -> Vectors:

@@ -18,7 +18,7 @@ from server.storage.catalog_tables import FeedbackState
 from vision.catalog.categorize import Categorization, Status
 from vision.catalog.reasons import Reasons
 from vision.catalog.search import duplicates
-from vision.catalog.search.values import Hit
+from vision.catalog.search.kinds import Ranked
 from vision.catalog.taxonomy import Taxonomy
 from vision.v1 import catalog_pb2, inspection_pb2
 
@@ -191,7 +191,7 @@ def checked_to_wire(
 def found_to_wire(found: Found) -> catalog_pb2.SearchSimilarResponse:
     understood = found.understood
     return catalog_pb2.SearchSimilarResponse(
-        items=[_similar_to_wire(hit, row) for hit, row in found.hits],
+        items=[_similar_to_wire(one, row) for one, row in found.items],
         categories=understood.categories,
         attributes={
             name: catalog_pb2.AttributeValues(values=values) for name, values in understood.attributes.items()
@@ -200,11 +200,12 @@ def found_to_wire(found: Found) -> catalog_pb2.SearchSimilarResponse:
     )
 
 
-def _similar_to_wire(hit: Hit, row: ItemRow) -> catalog_pb2.SimilarItem:
+def _similar_to_wire(one: Ranked, row: ItemRow) -> catalog_pb2.SimilarItem:
     return catalog_pb2.SimilarItem(
-        item_id=hit.item_id,
-        similarity=hit.similarity,
-        photo=hit.photo,
+        item_id=one.hit.item_id,
+        similarity=one.hit.similarity,
+        photo=one.hit.photo,
+        kind_probability=one.kind,
         title=row.title,
         attributes=row.attributes,
         labels=row.labels.values(),

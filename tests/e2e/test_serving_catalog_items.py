@@ -33,10 +33,12 @@ def test_a_kept_product_is_found_by_its_picture_like_another_and_by_words(kim: A
     by_picture = kim.search(image=png("sneakers", 77), limit=1).items[0]
     assert by_picture.item_id == "f0"
     assert by_picture.similarity > 0.9
+    assert by_picture.kind_probability > 0.5
     assert (by_picture.title, list(by_picture.labels)) == ("sneakers", ["footwear", "shoes", "sneakers"])
     assert "f0" not in kim.found(item_id="f0")
     assert set(kim.found(text="summer shoes")) == {"f0", "f1"}
     assert kim.found(text="凉鞋") == ["f1"]
+    assert [one.kind_probability for one in kim.search(text="凉鞋").items] == [0]
     assert kim.found(image=png("sneakers"), categories=["shirts"]) == ["f2"]
     assert kim.found(image=png("sneakers"), categories=["footwear"], limit=1) == ["f0"]
     winter = {"season": catalog_pb2.AttributeValues(values=["winter"])}

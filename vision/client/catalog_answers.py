@@ -136,6 +136,7 @@ def found(message: catalog_pb2.SearchSimilarResponse) -> Found:
                 item_id=one.item_id,
                 similarity=one.similarity,
                 photo=one.photo,
+                kind_probability=one.kind_probability,
                 title=one.title,
                 attributes=dict(one.attributes),
                 labels=tuple(one.labels),

@@ -172,11 +172,17 @@ class Indexed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Similar:
-    """A kept product that was found; `similarity` is the cosine of its most similar photo."""
+    """A kept product that was found.
+
+    Attributes:
+        similarity: the cosine of its most similar photo.
+        kind_probability: searched by a picture: how probable it is that the picture is of the product's category.
+    """
 
     item_id: str
     similarity: float
     photo: int
+    kind_probability: float
     title: str
     attributes: Mapping[str, str]
     labels: tuple[str, ...]

@@ -52,6 +52,7 @@ def search(
 ) -> None:
     """Find products that a server keeps: by a picture, like another one, or by words.
 
+    By a picture, products of the kinds that the model takes it for come before others that look as much like it.
     Words are understood through the taxonomy's names and synonyms, in all its languages, and the attributes that the model knows.
 
     Example: `loupe catalog search street-photo.jpg --category shoes --attribute season=Summer`
@@ -67,11 +68,12 @@ def search(
             image=image, item_id=item, text=text, categories=category,
             attributes={name: [value] for name, value in asked.items()}, limit=limit, model=model,
         )  # fmt: skip
-    table = Table("product", "alike", "category", "title")
+    table = Table("product", "alike", *(["of its kind"] if image else []), "category", "title")
     for one in found.items:
         table.add_row(
             escape(one.item_id),
             f"{one.similarity:.3f}",
+            *([f"{one.kind_probability:.2f}"] if image else []),
             escape(" > ".join(one.labels)),
             escape(one.title[:60]),
         )

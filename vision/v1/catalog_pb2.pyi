@@ -311,7 +311,7 @@ class SearchSimilarRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., image: _Optional[bytes] = ..., item_id: _Optional[str] = ..., text: _Optional[str] = ..., categories: _Optional[_Iterable[str]] = ..., attributes: _Optional[_Mapping[str, AttributeValues]] = ..., limit: _Optional[int] = ...) -> None: ...
 
 class SimilarItem(_message.Message):
-    __slots__ = ("item_id", "similarity", "photo", "title", "attributes", "labels")
+    __slots__ = ("item_id", "similarity", "photo", "title", "attributes", "labels", "kind_probability")
     class AttributesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -325,13 +325,15 @@ class SimilarItem(_message.Message):
     TITLE_FIELD_NUMBER: _ClassVar[int]
     ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    KIND_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     item_id: str
     similarity: float
     photo: int
     title: str
     attributes: _containers.ScalarMap[str, str]
     labels: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, item_id: _Optional[str] = ..., similarity: _Optional[float] = ..., photo: _Optional[int] = ..., title: _Optional[str] = ..., attributes: _Optional[_Mapping[str, str]] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
+    kind_probability: float
+    def __init__(self, item_id: _Optional[str] = ..., similarity: _Optional[float] = ..., photo: _Optional[int] = ..., title: _Optional[str] = ..., attributes: _Optional[_Mapping[str, str]] = ..., labels: _Optional[_Iterable[str]] = ..., kind_probability: _Optional[float] = ...) -> None: ...
 
 class SearchSimilarResponse(_message.Message):
     __slots__ = ("items", "model", "categories", "attributes", "not_understood")
