@@ -1,6 +1,7 @@
 """Words are understood through the taxonomy and the attributes, whatever their language, and what is not understood is said."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -72,7 +73,16 @@ def searching(tmp_path: Path) -> Iterator[Searching]:
     database.close()
 
 
+@pytest.fixture
+def settled_heap() -> Iterator[None]:
+    """As a server's is once it is ready: what thousands of tests have left takes a second to look through, in which nothing else runs."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.mark.asyncio
+@pytest.mark.usefixtures("settled_heap")
 async def test_a_search_in_many_words_keeps_nobody_else_waiting(searching: Searching, tmp_path: Path) -> None:
     """A part on the line is judged on the same event loop."""
     tree = replace(
