@@ -183,5 +183,6 @@ def test_a_page_whose_server_is_gone_does_not_look_alive(people: People, page: P
     kim = Person(page, people, "kim")
     kim.press(".jobs a")
     eventually(lambda: page.text("#status") != "")
+    eventually(lambda: page.evaluate("document.readyState") == "complete")  # with its script
     server.kill()
     eventually(lambda: page.evaluate("document.getElementById('live').className") == "stale")
