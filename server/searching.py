@@ -18,11 +18,11 @@ from server.indexing import Indexing
 from server.loading import CatalogModel
 from server.storage.catalog_items import CatalogItems, ItemRow, no_item
 from vision.catalog.attributes import AttributeSpec
-from vision.catalog.categorize import Categorization, Status
+from vision.catalog.categorize import Status
 from vision.catalog.category import Category
 from vision.catalog.folding import fold, nearest
 from vision.catalog.search.index import ItemIndex
-from vision.catalog.search.kinds import Ranked, likely, search_with_kinds
+from vision.catalog.search.kinds import NO_KINDS, Kinds, Ranked, search_with_kinds
 from vision.catalog.search.values import Filter
 from vision.catalog.taxonomy import Taxonomy
 from vision.catalog.text import TextSpec, tokenise
@@ -190,9 +190,9 @@ def _named(
 
 
 def _search(index: ItemIndex, query: Query, placed: Placed | None, narrowed: _Narrowed) -> tuple[Ranked, ...]:
-    kinds: Mapping[str, float] = {}
+    kinds = NO_KINDS
     if placed is not None:
-        vectors, kinds = placed.vectors(), _kinds(placed.answer)
+        vectors, kinds = placed.vectors(), _kinds(placed)
     else:
         vectors = _typical(index, narrowed) if query.text else _of_item(index, query.item_id)
     chosen = Filter(
@@ -203,11 +203,13 @@ def _search(index: ItemIndex, query: Query, placed: Placed | None, narrowed: _Na
     return search_with_kinds(index, vectors, query.limit, kinds=kinds, chosen=chosen)
 
 
-def _kinds(answer: Categorization) -> Mapping[str, float]:
-    """The finest categories that a picture may be of; none of what the taxonomy does not hold."""
+def _kinds(placed: Placed) -> Kinds:
+    """What a picture may be of; nothing of what the taxonomy does not hold, and of what cannot be judged."""
+    answer, taxonomy = placed.answer, placed.model.categorizer.taxonomy
     if answer.status not in {Status.ANSWERED, Status.UNKNOWN}:
-        return {}
-    return likely((path.labels[-1], path.probability) for path in answer.alternatives)
+        return NO_KINDS
+    paths = ((path.labels, path.probability) for path in answer.alternatives)
+    return Kinds.of(paths, frozenset(taxonomy.labels(taxonomy.levels[-1])))
 
 
 def _of_item(index: ItemIndex, item_id: str) -> Vectors:

@@ -1,6 +1,6 @@
 """Python's own pauses: looking for cycles in the whole heap stops every thread.
 
-A server's 150,000 objects take 0.1 s to look through, a station's 60,000 a fifth of that (`docs/log.md`), while parts wait to be judged.
+A server's objects take 0.1 s to look through (`docs/log.md`), while parts wait to be judged.
 """
 
 import gc

@@ -5,11 +5,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
+import structlog
+
+_LOG = structlog.get_logger("server.imagery.worker")
+
 
 class Beside:
     """While it is entered, one piece of work at a time is done in a thread; leaving waits for the last, whatever it is left for.
 
-    What a piece raises comes out of the next call, or of leaving.
+    What a piece raises comes out of the next call, or of leaving. Where it is left for another fault, that one comes out, and the piece's is in
+    the log.
     """
 
     def __init__(self) -> None:
@@ -23,7 +28,10 @@ class Beside:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._thread:
-            self._settle()
+            if error is None:
+                self._settle()
+            elif self._last is not None and (fault := self._last.exception()) is not None:
+                _LOG.warning("failed beside another fault", exc_info=fault)
 
     def do(self, work: Callable[[], None]) -> None:
         """Begin a piece of work once the one before is done."""
@@ -32,5 +40,8 @@ class Beside:
 
     def _settle(self) -> None:
         last, self._last = self._last, None
-        if last is not None:
-            last.result()
+        try:
+            if last is not None:
+                last.result()
+        finally:
+            del last  # its fault's traceback holds this frame: the two would keep each other, and all that was being made

@@ -53,7 +53,7 @@ class Sitting(Protocol):
         ...
 
     def check(self, master_png: bytes) -> Sequence[Mapping[str, JsonValue]]:
-        """What each of the brief's rule sets says of an image, in their order."""
+        """What each of the brief's rule sets says of an image, in their order; called in another thread, while the next image is made."""
         ...
 
 

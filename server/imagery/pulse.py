@@ -45,6 +45,7 @@ class Pulse:
         self._held_until = time.monotonic() + lease_s
         self._spent_s: dict[int, float] = {}
         self._at: tuple[int, float] | None = None
+        self._counting = threading.Lock()  # the two above belong together
         self._thread = threading.Thread(target=self._beat, name="pulse", daemon=True)
 
     def __enter__(self) -> Self:
@@ -74,13 +75,18 @@ class Pulse:
 
     def begin(self, number: int) -> None:
         """From now on time is spent on this candidate, and on no other: their seconds add up to those of the device."""
-        if self._at is not None:
-            self._spent_s[self._at[0]], self._at = self.spent_s(self._at[0]), None
-        self._spent_s.setdefault(number, 0.0)
-        self._at = (number, time.monotonic())
+        with self._counting:
+            if self._at is not None:
+                self._spent_s[self._at[0]] = self._spent(self._at[0])
+            self._spent_s.setdefault(number, 0.0)
+            self._at = (number, time.monotonic())
 
     def spent_s(self, number: int) -> float:
         """Seconds spent on a candidate in this turn so far."""
+        with self._counting:
+            return self._spent(number)
+
+    def _spent(self, number: int) -> float:
         at = self._at
         now = time.monotonic() - at[1] if at is not None and at[0] == number else 0.0
         return self._spent_s.get(number, 0.0) + now

@@ -213,7 +213,7 @@ class ImageryQueue:
         for job in connection.execute(gone).all():
             reason = (
                 f"worker '{job.worker}' was lost"
-                + (f" while it made candidate {job.making}" if job.making else "")
+                + (f" while it made candidate {job.making}, or checked the one before" if job.making else "")
                 + f"; it was the {job.failures + 1}. of at most {self.max_failures}"
             )
             if job.cancelled_by is not None:

@@ -152,19 +152,22 @@ def allowed_paths(items: Sequence[Item], taxonomy: Taxonomy) -> Tensor:
 
 
 def _check_labels(items: Sequence[Item], taxonomy: Taxonomy) -> None:
-    def strange(item: Item) -> list[str]:
+    def strange(item: Item) -> str | None:
+        """The first level with a label that the taxonomy does not hold."""
         labels = ((level, item.columns[level]) for level in taxonomy.levels)
-        return [level for level, label in labels if label and taxonomy.today(level, label) is None]
+        return next(
+            (level for level, label in labels if label and taxonomy.today(level, label) is None), None
+        )
 
-    strangers = [item for item in items if strange(item)]
+    strangers = [(item, level) for item in items if (level := strange(item)) is not None]
     if not strangers:
         return
-    first, level = strangers[0], strange(strangers[0])[0]
+    item, level = strangers[0]
     try:
-        taxonomy.label(level, first.columns[level])
-    except CatalogError as error:
+        taxonomy.label(level, item.columns[level])
+    except CatalogError as error:  # it has the nearest ids
         raise CatalogError(
-            f"{first.path}: {error}; {len(strangers)} of {len(items)} items are of categories that the taxonomy does not "
+            f"{item.path}: {error}; {len(strangers)} of {len(items)} items are of categories that the taxonomy does not "
             "hold: --where COLUMN=VALUE chooses rows"
         ) from None
 

@@ -176,7 +176,8 @@ class Similar:
 
     Attributes:
         similarity: the cosine of its most similar photo.
-        kind_probability: searched by a picture: how probable it is that the picture is of the product's category.
+        kind_probability: searched by a picture: how probable it is that the picture is of the product's category, 0..1. 0 too where that is none
+            of the picture's alternatives, and where the picture is novel or cannot be judged.
     """
 
     item_id: str

@@ -1,7 +1,9 @@
 """A worker makes what is ordered, keeps every finished candidate, and turns whatever goes wrong into the order's state."""
 
+import gc
 import threading
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typing_extensions import override
 
 from server.imagery.worker import Habits, Worker
 from server.storage.blobs import Blobs
@@ -19,10 +22,17 @@ from server.storage.imagery_events import ImageryEvents
 from server.storage.imagery_jobs import ImageryJobs, Job
 from server.storage.imagery_queue import ImageryQueue
 from server.storage.imagery_tables import AttemptEnd, JobState
-from tests.server.imagery.parts import GreyStudio, brief, photo
+from tests.server.imagery.parts import GreySitting, GreyStudio, brief, photo
 from tests.server.storage.images import order
-from vision.errors import DeviceError, LoupeError, MissingExtraError, RefusedError, SettingsError
+from vision.errors import (
+    DeviceError,
+    LoupeError,
+    MissingExtraError,
+    RefusedError,
+    SettingsError,
+)
 from vision.image import decode
+from vision.imagery.brief import Brief
 from vision.imagery.manifest import Manifest
 from vision.imagery.review import Act, State
 
@@ -104,7 +114,7 @@ def test_a_candidate_is_checked_while_the_next_one_is_made_and_no_second_counts_
     waited: list[bool] = []
 
     def at_step(number: int, step: int) -> None:
-        if number == 2:
+        if (number, step) == (2, 4):
             second_begun.set()
 
     began = time.monotonic()
@@ -113,6 +123,67 @@ def test_a_candidate_is_checked_while_the_next_one_is_made_and_no_second_counts_
     assert waited == [True, True]
     assert world.states(job) == [State.CHECKED] * 2
     assert sum(ImageryBooks(world.database).seconds(job.id).values()) <= time.monotonic() - began
+
+
+def test_a_check_that_fails_costs_a_turn_and_not_what_was_made_meanwhile(world: World) -> None:
+    job, faults = world.place(count=2), iter([ZeroDivisionError("once")])
+
+    def fail_once() -> None:
+        for fault in faults:
+            raise fault
+
+    studio = GreyStudio(at_check=fail_once)
+    assert world.work(studio) == {AttemptEnd.FAILED: 1, AttemptEnd.DONE: 1}
+    assert studio.made == [1, 2]
+    assert world.states(job) == [State.CHECKED] * 2
+
+
+def test_an_order_cancelled_while_a_check_fails_is_cancelled(world: World) -> None:
+    job, cancelled = world.place(count=2), threading.Event()
+
+    def cancel(number: int, step: int) -> None:
+        if (number, step) == (2, 2):
+            world.jobs.cancel(job.id, "lee", datetime.now(UTC))
+            time.sleep(HABITS.lease_s / 2)  # the heartbeat brings it
+            cancelled.set()
+
+    def fail() -> None:
+        cancelled.wait(20)
+        raise ZeroDivisionError("the check's own")
+
+    assert world.work(GreyStudio(at_step=cancel, at_check=fail)) == {AttemptEnd.CANCELLED: 1}
+    assert world.jobs.find(job.id).state is JobState.CANCELLED
+
+
+def test_what_was_being_made_is_let_go_where_a_check_has_failed(world: World) -> None:
+    world.place(count=1)
+    watched: list[weakref.ref[object]] = []
+    alive_when_cleared: list[bool] = []
+
+    class Watched(GreyStudio):
+        @override
+        def sit(
+            self, photo: bytes, mask: bytes | None, brief: Brief, style: bytes | None = None
+        ) -> GreySitting:
+            sitting = super().sit(photo, mask, brief, style)
+            watched.append(weakref.ref(sitting.product_hwc))
+            return sitting
+
+        @override
+        def clear(self) -> None:
+            alive_when_cleared.append(watched[-1]() is not None)
+
+    def fail() -> None:
+        raise LoupeError("the check's own")
+
+    gc.disable()
+    try:
+        world.work(Watched(at_check=fail))
+    finally:
+        gc.enable()
+
+    assert alive_when_cleared
+    assert not any(alive_when_cleared)
 
 
 def test_a_worker_that_leaves_finishes_the_check_that_it_is_at(world: World) -> None:

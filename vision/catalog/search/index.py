@@ -27,7 +27,7 @@ from vision.catalog.search.graph import Effort
 from vision.catalog.search.layer import ordered
 from vision.catalog.search.recent import Recent
 from vision.catalog.search.signature import Signatures, unknown
-from vision.catalog.search.values import Filter, Hit, Item, Removal, checked
+from vision.catalog.search.values import Filter, Hit, Item, Removal, checked, of_terms
 from vision.errors import InputError
 from vision.files import atomic_folder
 
@@ -151,6 +151,11 @@ class ItemIndex:
         entry = self._get(item_id)
         return None if entry is None else item_of(entry)
 
+    def categories(self, item_id: str) -> Set[str]:
+        """What an item is found under; nothing where there is no such item."""
+        entry = self._get(item_id)
+        return frozenset() if entry is None else of_terms(entry.terms)[0]
+
     def signatures(self, item_id: str) -> Signatures:
         """Its photos' signatures, uint8 (P, 32); none where there is no such item."""
         entry = self._get(item_id)
@@ -169,6 +174,7 @@ class ItemIndex:
         count: int,
         *,
         categories: Set[str] = frozenset(),
+        kinds: Set[str] = frozenset(),
         attributes: Mapping[str, Set[str]] = _NO_ATTRIBUTES,
         exclude: Set[str] = frozenset(),
         exact: bool = False,
@@ -179,6 +185,7 @@ class ItemIndex:
             vector: (D,), of any length but 0.
             count: 1 to `MAX_HITS`.
             categories: in any of these; none: anywhere.
+            kinds: and in any of these as well.
             attributes: for each name, with one of its values.
             exclude: not these items.
             exact: compare all, though there is a graph.
@@ -191,7 +198,7 @@ class ItemIndex:
         if vector.shape != (self.dimension,):
             raise InputError(f"vector: expected shape ({self.dimension},), found {vector.shape}")
         query = Query.of(vector)
-        chosen = Filter(categories=categories, attributes=attributes, exclude=exclude)
+        chosen = Filter(categories=categories, kinds=kinds, attributes=attributes, exclude=exclude)
         layers = self._layers
         base = layers.base.search(query, count, chosen, exact=exact)
         frozen, recent = (one.search(query, count, chosen) for one in (layers.frozen, layers.recent))

@@ -3,9 +3,10 @@
 Photos of one thing on a shelf and in a studio are seldom near each other by their vectors, while the model knows what both are.
 """
 
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, replace
-from typing import Final
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,17 +18,50 @@ WEIGHT: Final = 0.3
 """Of a kind's probability beside the cosine: chosen on the groceries' validation part, where more gains nothing (decision 29)."""
 ITSELF: Final = 0.98
 """The cosine from which on a picture is taken for the item's own, whatever kind the model takes it for."""
-
 _LIKELY: Final = 0.02  # less moves nothing past its neighbours, and each kind is a search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ranked:
-    """An item that was found.
+class Kinds:
+    """What a picture may be of.
 
     Attributes:
-        kind: how probable it is that the picture is of the item's category, 0..1; 0 also where it is too improbable to be asked for.
+        finest: likely categories of the finest level, with the probability, 0..1, that the picture is of them.
+        above: the categories above them, likewise.
+        known: every category of the finest level.
     """
+
+    finest: Mapping[str, float]
+    above: Mapping[str, float]
+    known: Set[str]
+
+    @classmethod
+    def of(cls, paths: Iterable[tuple[Sequence[str], float]], known: Set[str]) -> Self:
+        """From the few most probable paths, each from the coarsest level, with their probabilities; what lies on several counts for all."""
+        finest, above = defaultdict[str, float](float), defaultdict[str, float](float)
+        for labels, probability in paths:
+            finest[labels[-1]] += probability
+            for label in labels[:-1]:
+                above[label] += probability
+        likely = {label: probability for label, probability in finest.items() if probability >= _LIKELY}
+        return cls(finest=likely, above=dict(above), known=known)
+
+    def probability(self, categories: Set[str]) -> float:
+        """That the picture is of an item's category, 0..1, by all that the item is in, those above included.
+
+        Where no finest one is known of it, the one that is known counts; nothing known is 0.
+        """
+        if finest := categories & self.known:
+            return max(self.finest.get(one, 0.0) for one in finest)
+        return min((self.above.get(one, 0.0) for one in categories), default=0.0)
+
+
+NO_KINDS: Final = Kinds(finest={}, above={}, known=frozenset())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked:
+    """An item that was found; `kind`: how probable it is that the picture is of the item's category (`Kinds.probability`)."""
 
     hit: Hit
     kind: float
@@ -38,29 +72,16 @@ class Ranked:
         return self.hit.similarity + WEIGHT * (1.0 if self.hit.similarity >= ITSELF else self.kind)
 
 
-def likely(told: Iterable[tuple[str, float]]) -> Mapping[str, float]:
-    """The kinds worth a search of their own, from ids of categories with probabilities; an id that is told twice counts for both."""
-    kinds: dict[str, float] = {}
-    for kind, probability in told:
-        kinds[kind] = kinds.get(kind, 0.0) + probability
-    return {kind: probability for kind, probability in kinds.items() if probability >= _LIKELY}
-
-
 def search_with_kinds(
-    index: ItemIndex,
-    vectors: npt.NDArray[np.floating],
-    count: int,
-    *,
-    kinds: Mapping[str, float],
-    chosen: Filter,
+    index: ItemIndex, vectors: npt.NDArray[np.floating], count: int, *, kinds: Kinds, chosen: Filter
 ) -> tuple[Ranked, ...]:
     """Items by their best score with any of the vectors; `count` of them where so many are left.
 
-    Of what the index finds it is exact: among items of one kind the most similar ones score best, and so among those of no kind asked for.
+    Each likely kind is searched by itself as well. So of items whose finest category is known none that scores better is missed: among those of
+    one kind the most similar score best. Others are among the most similar of all, or not found.
 
     Args:
         vectors: (P, D), of one product; none find nothing.
-        kinds: ids of categories with the probability, 0..1, that the picture is of them. Each is searched by itself.
         chosen: which items count.
 
     Raises:
@@ -68,28 +89,24 @@ def search_with_kinds(
     """
     best: dict[str, Ranked] = {}
     for vector in vectors:
-        found = [Ranked(hit=hit, kind=0.0) for hit in _hits(index, vector, count, chosen)]
-        for one, probability in kinds.items():
-            within = _hits(index, vector, count, replace(chosen, categories=frozenset({one})))
-            found += [
-                Ranked(hit=hit, kind=probability) for hit in within if _in_any(index, hit, chosen.categories)
-            ]
-        for ranked in found:
-            item_id = ranked.hit.item_id
-            if item_id not in best or ranked.score > best[item_id].score:
-                best[item_id] = ranked
+        for hit in _candidates(index, vector, count, kinds, chosen):
+            kind = kinds.probability(index.categories(hit.item_id)) if kinds.finest else 0.0
+            one = Ranked(hit=hit, kind=kind)
+            if hit.item_id not in best or one.score > best[hit.item_id].score:
+                best[hit.item_id] = one
     ordered = sorted(best.values(), key=lambda one: (-one.score, one.hit.item_id))
     return tuple(ordered[:count])
 
 
-def _hits(index: ItemIndex, vector: npt.NDArray[np.floating], count: int, chosen: Filter) -> tuple[Hit, ...]:
-    return index.search(
-        vector, count, categories=chosen.categories, attributes=chosen.attributes, exclude=chosen.exclude
-    )
-
-
-def _in_any(index: ItemIndex, hit: Hit, categories: Set[str]) -> bool:
-    if not categories:
-        return True
-    item = index.get(hit.item_id)
-    return item is not None and not categories.isdisjoint(item.categories)
+def _candidates(
+    index: ItemIndex, vector: npt.NDArray[np.floating], count: int, kinds: Kinds, chosen: Filter
+) -> Iterator[Hit]:
+    for within in (frozenset[str](), *(frozenset({one}) for one in kinds.finest)):
+        yield from index.search(
+            vector,
+            count,
+            categories=chosen.categories,
+            kinds=within,
+            attributes=chosen.attributes,
+            exclude=chosen.exclude,
+        )

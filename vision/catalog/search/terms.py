@@ -78,7 +78,8 @@ def narrowed(left: Bools, chosen: Filter, members: Callable[[str], Numbers]) -> 
 
 def _choices(chosen: Filter) -> Iterator[list[str]]:
     """Of each, an item has to have one."""
-    if chosen.categories:
-        yield [category_term(category) for category in sorted(chosen.categories)]
+    for categories in (chosen.categories, chosen.kinds):
+        if categories:
+            yield [category_term(category) for category in sorted(categories)]
     for name, values in sorted(chosen.attributes.items()):
         yield [attribute_term(name, value) for value in sorted(values)]

@@ -46,11 +46,13 @@ class Filter:
 
     Attributes:
         categories: in any of these; none: in any at all.
+        kinds: the same once more: in any of these as well.
         attributes: for each name, with one of its values.
         exclude: not these items.
     """
 
     categories: Set[str] = frozenset()
+    kinds: Set[str] = frozenset()
     attributes: Mapping[str, Set[str]] = field(default_factory=dict)
     exclude: Set[str] = frozenset()
 
