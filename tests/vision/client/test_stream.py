@@ -472,5 +472,5 @@ def test_a_stream_that_keeps_breaking_is_not_opened_without_pause(server: FakeSe
     with Client(server.address, backoff=Backoff(first_s=0.2, longest_s=0.2, draw=lambda: 1.0)) as client:
         (outcome,) = client.inspect_many([b"good"], deadline_s=1.0)
     assert isinstance(outcome.result, UnavailableError)
-    assert "going down (after 5 attempts)" in str(outcome.result)
-    assert server.script.streams == 5
+    assert 2 <= server.script.streams <= 5  # a busy machine gets through fewer
+    assert f"going down (after {server.script.streams} attempts)" in str(outcome.result)
