@@ -117,7 +117,10 @@ def test_an_order_that_kills_its_workers_fails_after_the_third_and_says_at_what(
 
     found = jobs.find(job.id)
     assert (found.state, found.attempt, found.failures) == (JobState.FAILED, 3, 3)
-    assert found.reason == "worker 'w2' was lost while it made candidate 2, or checked the one before; it was the 3. of at most 3"
+    assert (
+        found.reason
+        == "worker 'w2' was lost while it made candidate 2, or checked the one before; it was the 3. of at most 3"
+    )
 
 
 def test_a_fault_is_tried_again_until_there_were_too_many(
