@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from server.auth import Role
-from tests.catalog_bundles import make_catalog_bundle, photo
+from tests.catalog_bundles import make_catalog_bundle, photo, stranger
 from tests.e2e.serving import eventually, models_of, serving, shown, token
 from tests.e2e.shops import SECRET, Asker, furnished, png, private, product, refusal, said
 from vision.image import encode_jpeg, encode_png
@@ -39,6 +39,7 @@ def test_a_kept_product_is_found_by_its_picture_like_another_and_by_words(kim: A
     assert set(kim.found(text="summer shoes")) == {"f0", "f1"}
     assert kim.found(text="凉鞋") == ["f1"]
     assert [one.kind_probability for one in kim.search(text="凉鞋").items] == [0]
+    assert {one.kind_probability for one in kim.search(image=encode_png(stranger())).items} == {0}  # novel
     assert kim.found(image=png("sneakers"), categories=["shirts"]) == ["f2"]
     assert kim.found(image=png("sneakers"), categories=["footwear"], limit=1) == ["f0"]
     winter = {"season": catalog_pb2.AttributeValues(values=["winter"])}
