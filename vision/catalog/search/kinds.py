@@ -87,15 +87,16 @@ def search_with_kinds(
     Raises:
         InputError: as `ItemIndex.search`.
     """
-    best: dict[str, Ranked] = {}
+    best: dict[str, Hit] = {}
     for vector in vectors:
         for hit in _candidates(index, vector, count, kinds, chosen):
-            kind = kinds.probability(index.categories(hit.item_id)) if kinds.finest else 0.0
-            one = Ranked(hit=hit, kind=kind)
-            if hit.item_id not in best or one.score > best[hit.item_id].score:
-                best[hit.item_id] = one
-    ordered = sorted(best.values(), key=lambda one: (-one.score, one.hit.item_id))
-    return tuple(ordered[:count])
+            if hit.item_id not in best or hit.similarity > best[hit.item_id].similarity:
+                best[hit.item_id] = hit
+    found = [
+        Ranked(hit=hit, kind=kinds.probability(index.categories(hit.item_id)) if kinds.finest else 0.0)
+        for hit in best.values()
+    ]
+    return tuple(sorted(found, key=lambda one: (-one.score, one.hit.item_id))[:count])
 
 
 def _candidates(
